@@ -1,0 +1,26 @@
+//! gRPC over Unix sockets, the same way in every daemon.
+//!
+//! * [`Listener`]: binds a socket path so that stale files, modes and clean-up are right;
+//! * [`Server`]: a gRPC server with reflection (v1 and v1alpha) and health;
+//! * [`connect`]: a client channel that connects when first used and reconnects by itself;
+//! * [`watch_stream`]: turns a `watch` value into a `Watch…` answer.
+//!
+//! The mode of the socket file is the gate: whoever may open it may call it. Peer credentials
+//! show only the primary group, so they serve the log and not a decision.
+
+mod client;
+mod listener;
+mod server;
+mod watch;
+
+pub use client::{connect, describe};
+pub use listener::{BindError, Listener};
+pub use server::{Health, ServeError, Server};
+pub use tonic::transport::server::UdsConnectInfo;
+pub use watch::watch_stream;
+
+/// Where the sockets of all daemons live.
+pub const RUN_DIR: &str = "/run/berth";
+
+/// Group whose members may use the sockets.
+pub const GROUP: &str = "berth";
