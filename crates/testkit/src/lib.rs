@@ -1,0 +1,13 @@
+//! Test tools: the sandbox, a scriptable child program, wait-for-condition.
+//!
+//! [`Sandbox`] boots the real stack at production paths and ports without changing the host. The
+//! same machinery is the `berth-sandbox` program behind `make run`. Nothing here is ever part of
+//! an instance: daemons use this crate as a dev-dependency only.
+
+mod checkout;
+mod namespaces;
+pub mod tool;
+mod wait;
+
+pub use checkout::{Checkout, program};
+pub use wait::{free_port, wait_for};
