@@ -4,10 +4,13 @@
 //! same machinery is the `berth-sandbox` program behind `make run`. Nothing here is ever part of
 //! an instance: daemons use this crate as a dev-dependency only.
 
+pub mod actor;
 mod checkout;
 mod namespaces;
+mod sandbox;
 pub mod tool;
 mod wait;
 
 pub use checkout::{Checkout, program};
+pub use sandbox::{Builder, Output, Sandbox};
 pub use wait::{free_port, wait_for};

@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
         Verb::Stop(stop) => end(&stop),
         Verb::List(states) => list(&states),
         Verb::Pid(of) => print_pid(&of),
-        Verb::Check => check(),
+        Verb::Check => Ok(check()),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
@@ -175,20 +175,17 @@ fn print_pid(of: &Named) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check() -> anyhow::Result<ExitCode> {
-    Ok(match permission::check() {
+fn check() -> ExitCode {
+    match permission::check() {
         Ok(()) => {
             say("namespaces are permitted");
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            let alternative = permission::ALTERNATIVE;
-            say(format!(
-                "namespaces are not permitted ({error:#}); {alternative}"
-            ));
+        Err(refusal) => {
+            say(permission::explain(&refusal));
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 impl Named {

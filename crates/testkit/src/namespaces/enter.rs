@@ -159,16 +159,13 @@ fn become_user(user: &User) -> anyhow::Result<()> {
 /// INT and QUIT reach the program from the terminal, as it shares our process group.
 fn wait(child: Pid) -> anyhow::Result<i32> {
     loop {
-        match handled_signals().wait().context("wait for a signal")? {
-            Signal::SIGCHLD => {
-                if let Some(code) = exit_code(child)? {
-                    return Ok(code);
-                }
+        let signal = handled_signals().wait().context("wait for a signal")?;
+        if signal == Signal::SIGCHLD {
+            if let Some(code) = exit_code(child)? {
+                return Ok(code);
             }
-            Signal::SIGINT | Signal::SIGQUIT | Signal::SIGWINCH => {}
-            signal => {
-                let _ = kill(child, signal);
-            }
+        } else if signal == Signal::SIGTERM || signal == Signal::SIGHUP {
+            let _ = kill(child, signal);
         }
     }
 }

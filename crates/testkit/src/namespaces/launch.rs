@@ -89,18 +89,16 @@ fn follow(init: Pid, mut report: File, mut go: File) -> anyhow::Result<File> {
 pub(crate) fn wait(init: Pid) -> anyhow::Result<i32> {
     let mut asked = false;
     loop {
-        match handled_signals().wait().context("wait for a signal")? {
-            Signal::SIGCHLD => {
-                if let Some(code) = exit_code(init)? {
-                    return Ok(code);
-                }
+        let signal = handled_signals().wait().context("wait for a signal")?;
+        if signal == Signal::SIGCHLD {
+            if let Some(code) = exit_code(init)? {
+                return Ok(code);
             }
-            END_AT_ONCE => send(init, Signal::SIGKILL),
-            _ if asked => send(init, Signal::SIGKILL),
-            _ => {
-                asked = true;
-                send(init, Signal::SIGTERM);
-            }
+        } else if asked || signal == END_AT_ONCE {
+            send(init, Signal::SIGKILL);
+        } else {
+            asked = true;
+            send(init, Signal::SIGTERM);
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn bind(source: &Path, target: &Path) -> anyhow::Result<()> {
     {
         fs::create_dir_all(target).with_context(|| format!("create {}", target.display()))?;
     } else if !target.exists() {
-        let parent = target.parent().unwrap_or(Path::new("/"));
+        let parent = target.parent().unwrap_or_else(|| Path::new("/"));
         fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
         File::create(target).with_context(|| format!("create {}", target.display()))?;
     }

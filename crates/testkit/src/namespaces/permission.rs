@@ -15,9 +15,13 @@ use super::init::namespaces;
 use super::spec::Network;
 use super::system;
 
-/// What to do where namespaces are refused.
-pub(crate) const ALTERNATIVE: &str =
-    "run as root with CAP_SYS_ADMIN, or use the container image with docker or podman";
+/// One line for people, with what to do instead.
+pub(crate) fn explain(refusal: &anyhow::Error) -> String {
+    format!(
+        "namespaces are not permitted here ({refusal:#}); run as root with CAP_SYS_ADMIN, or use \
+         the container image with docker or podman"
+    )
+}
 
 /// Tries what a sandbox needs. The caller must be single-threaded.
 pub(crate) fn check() -> anyhow::Result<()> {

@@ -56,20 +56,22 @@ pub(crate) fn bind(wanted: &[Publish], network: Network) -> Result<Vec<Bound>, S
 
 fn bind_one(publish: &Publish) -> Result<Bound, String> {
     let Publish { host, inside } = *publish;
-    let listener = TcpListener::bind(host).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "port {} on {} is taken; choose another with --publish {}:HOST_PORT:{inside}",
-            host.port(),
-            host.ip(),
-            host.ip()
-        ),
-        _ => format!("cannot listen on {host}: {error}"),
-    })?;
+    let refused = |error: io::Error| {
+        let (ip, port) = (host.ip(), host.port());
+        if error.kind() == io::ErrorKind::AddrInUse {
+            format!(
+                "port {port} on {ip} is taken; choose another with --publish {ip}:PORT:{inside}"
+            )
+        } else {
+            format!("cannot listen on {host}: {error}")
+        }
+    };
+    let listener = TcpListener::bind(host).map_err(refused)?;
     let prepare = || {
         listener.set_nonblocking(true)?;
         listener.local_addr()
     };
-    let host = prepare().map_err(|error| format!("cannot listen on {host}: {error}"))?;
+    let host = prepare().map_err(refused)?;
     Ok(Bound {
         listener,
         host,

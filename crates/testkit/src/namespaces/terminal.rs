@@ -110,14 +110,14 @@ fn handle_signal(signals: &SignalFd, ours: &PtyMaster, child: Pid) -> anyhow::Re
         return Ok(None);
     };
     let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-    match Signal::try_from(number).context("name a signal")? {
-        Signal::SIGCHLD => return exit_code(child),
-        Signal::SIGWINCH => {
-            let _ = system::copy_window_size(io::stdin().as_fd(), ours.as_fd());
-        }
-        signal => {
-            let _ = kill(child, signal);
-        }
+    let signal = Signal::try_from(number).context("name a signal")?;
+    if signal == Signal::SIGCHLD {
+        return exit_code(child);
+    }
+    if signal == Signal::SIGWINCH {
+        let _ = system::copy_window_size(io::stdin().as_fd(), ours.as_fd());
+    } else {
+        let _ = kill(child, signal);
     }
     Ok(None)
 }

@@ -22,10 +22,6 @@ use crate::namespaces::state::State;
 use crate::namespaces::{complain, permission, system};
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(super) struct Run {
     /// Name and host name of the sandbox.
     #[arg(long)]
@@ -62,7 +58,8 @@ pub(super) struct Run {
     /// Return once init runs; its output goes to STATE_DIR/NAME/console.log.
     #[arg(long, short)]
     detach: bool,
-    /// Write the host's pid of init to this file once it runs.
+    /// Once init runs, write its host pid to this file, then a line `HOST_ADDRESS PORT` for each
+    /// published port.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// Kill the sandbox when standard input ends.
@@ -101,16 +98,10 @@ pub(super) fn run(run: Run) -> ExitCode {
     match outcome {
         Ok(code) => exit_code(code),
         Err(error) => {
-            complain(&format!("{error:#}"));
-            if nix::unistd::geteuid().is_root() {
-                ExitCode::from(NOT_MADE)
-            } else {
-                complain(&format!(
-                    "not permitted as this user; {}",
-                    permission::ALTERNATIVE
-                ));
-                ExitCode::from(NOT_MADE)
-            }
+            // Where nothing could have worked, that is the news and not the step that failed.
+            let refused = permission::check().map_err(|refusal| permission::explain(&refusal));
+            complain(&refused.err().unwrap_or_else(|| format!("{error:#}")));
+            ExitCode::from(NOT_MADE)
         }
     }
 }
@@ -244,7 +235,8 @@ impl Planned {
             .iter()
             .map(|Bound { host, inside, .. }| format!("{host} {inside}"))
             .collect();
-        self.state.record("ports", &ports.join("\n"))?;
+        let ports = ports.join("\n");
+        self.state.record("ports", &ports)?;
         match self.spec.privileges {
             Privileges::Container => {}
             Privileges::Full => self.state.record("privileges", "full")?,
@@ -254,7 +246,7 @@ impl Planned {
         let init = launched.init.to_string();
         self.state.record("init_pid", &init)?;
         if let Some(path) = &self.ready_file {
-            publish_file(path, &init)?;
+            publish_file(path, &format!("{init}\n{ports}"))?;
         }
         Ok((launched.init, publisher))
     }
