@@ -1,0 +1,29 @@
+//! The supervision state machine. Pure: no runtime, no operating system, no clock.
+//!
+//! [`Core`] is fed [`Input`]s (facts in the past tense and commands) with the present moment, and
+//! is then asked for its [`Effect`]s, its next deadline and its [`View`]. It never sees a process
+//! id: every spawn is a [`Run`], effects carry it out and facts carry it back, so a fact about an
+//! earlier run is recognised and dropped.
+//!
+//! ```text
+//!             start                startsecs
+//!  STOPPED ───────────▶ STARTING ───────────▶ RUNNING ──▶ EXITED ─┐
+//!     ▲  ▲               │    ▲                  │          │     │ autorestart
+//!     │  │   too quickly ▼    │ 1 s, 2 s, ...    │          └─────┴──▶ STARTING
+//!     │  └──── stop ── BACKOFF ─── retries used ─┼──▶ FATAL
+//!     └───────────── STOPPING ◀───── stop ───────┘
+//! ```
+
+mod core;
+mod input;
+mod program;
+mod shutdown;
+mod spec;
+mod view;
+
+pub use crate::{
+    core::{Core, SHUTDOWN_BUDGET},
+    input::{Admission, Announcement, Command, Deny, Effect, Exit, Input, Run},
+    spec::{Autorestart, GroupSpec, Incarnation, Probed, ProgramId, ProgramSpec, Scope},
+    view::{GroupView, Mood, ProgramView, Readiness, StateName, View},
+};
