@@ -34,10 +34,16 @@ impl Checkout {
         self.top.join("ROOT")
     }
 
+    /// What builds leave.
+    #[must_use]
+    pub fn target(&self) -> PathBuf {
+        self.top.join("target")
+    }
+
     /// The default directory of sandbox states.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
-        self.top.join("target/sandbox")
+        self.target().join("sandbox")
     }
 
     /// The directory with the daemons to test: `BERTH_BIN_DIR`, else the release build when it has

@@ -13,4 +13,4 @@ mod wait;
 
 pub use checkout::{Checkout, program};
 pub use sandbox::{Builder, Output, Sandbox};
-pub use wait::{free_port, wait_for};
+pub use wait::{Probed, free_port, wait_for};

@@ -3,33 +3,25 @@
 //! Drives the `berth-sandbox` program, because a test is multi-threaded and must not fork. That
 //! program watches its standard input, so a killed test takes its sandboxes along.
 
+mod builder;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tempfile::TempDir;
 
+pub use self::builder::Builder;
 use crate::checkout::{Checkout, program};
 use crate::namespaces::complain;
 use crate::wait::poll;
-
-/// What a sandbox shall be made of. See [`Sandbox::builder`].
-#[derive(Debug)]
-pub struct Builder {
-    prefix: String,
-    arguments: Vec<String>,
-    command: Vec<String>,
-    bin_dir: PathBuf,
-    with_overlay: bool,
-}
 
 /// A running sandbox. Dropping it kills everything inside.
 ///
@@ -40,7 +32,6 @@ pub struct Sandbox {
     outer: Child,
     init: Pid,
     ports: BTreeMap<u16, u16>,
-    states: TempDir,
     console: PathBuf,
 }
 
@@ -60,13 +51,7 @@ impl Sandbox {
     /// its command. Its name is `prefix` and a number.
     #[must_use]
     pub fn builder(prefix: &str) -> Builder {
-        Builder {
-            prefix: prefix.to_owned(),
-            arguments: Vec::new(),
-            command: Vec::new(),
-            bin_dir: Checkout::find().bin_dir(),
-            with_overlay: true,
-        }
+        Builder::new(prefix)
     }
 
     /// The name, which is also the host name inside.
@@ -121,7 +106,7 @@ impl Sandbox {
         let mut command = Command::new(tool);
         command
             .args(["exec", &self.name, "--state-dir"])
-            .arg(self.states.path());
+            .arg(Checkout::find().state_dir());
         command
             .args(user.map(|user| format!("--user={user}")))
             .arg("--");
@@ -134,6 +119,14 @@ impl Sandbox {
     /// When the sandbox has ended and has been waited for.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill(self.init, signal).with_context(|| format!("send {signal} to init of {}", self.name))
+    }
+
+    /// Asks PID 1 to end, as a container runtime does.
+    ///
+    /// # Errors
+    /// When the sandbox has ended and has been waited for.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGTERM)
     }
 
     /// Waits for the end of PID 1. The code is 128 + n when signal n ended it.
@@ -168,6 +161,21 @@ impl Sandbox {
     }
 }
 
+impl Output {
+    /// Whether the exit code is 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.status.success()
+    }
+
+    /// The exit code: 128 + n when signal n ended the program.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        let signalled = || self.status.signal().map(|signal| 128 + signal);
+        self.status.code().or_else(signalled).unwrap_or(-1)
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
         // Closing its input would do as well; the signal is quicker. It may have ended already.
@@ -181,123 +189,21 @@ impl Drop for Sandbox {
     }
 }
 
-impl Builder {
-    /// Sets a variable of PID 1.
-    #[must_use]
-    pub fn env(self, name: &str, value: &str) -> Self {
-        self.arguments(["--env", &format!("{name}={value}")])
-    }
-
-    /// Publishes a TCP port on a free port of the host's loopback.
-    #[must_use]
-    pub fn publish(self, inside: u16) -> Self {
-        let wanted = format!("127.0.0.1:0:{inside}");
-        self.arguments(["--publish", &wanted])
-    }
-
-    /// Shows a host path inside, writable.
-    #[must_use]
-    pub fn bind(self, source: impl AsRef<Path>, target: &str) -> Self {
-        let pair = format!("{}:{target}", source.as_ref().display());
-        self.arguments(["--bind", &pair])
-    }
-
-    /// Shows a host path inside, read-only.
-    #[must_use]
-    pub fn bind_read_only(self, source: impl AsRef<Path>, target: &str) -> Self {
-        let pair = format!("{}:{target}:ro", source.as_ref().display());
-        self.arguments(["--bind", &pair])
-    }
-
-    /// Copies a host file or directory to the inside, owned by root.
-    #[must_use]
-    pub fn copy(self, source: impl AsRef<Path>, target: &str) -> Self {
-        let pair = format!("{}:{target}", source.as_ref().display());
-        self.arguments(["--copy", &pair])
-    }
-
-    /// Takes the daemons from another directory.
-    #[must_use]
-    pub fn bin_dir(mut self, dir: impl AsRef<Path>) -> Self {
-        dir.as_ref().clone_into(&mut self.bin_dir);
-        self
-    }
-
-    /// Leaves `ROOT/` and the daemons out: a bare machine.
-    #[must_use]
-    pub fn bare(mut self) -> Self {
-        self.with_overlay = false;
-        self
-    }
-
-    /// Keeps all capabilities instead of those a container has.
-    #[must_use]
-    pub fn privileged(self) -> Self {
-        self.arguments(["--privileged"])
-    }
-
-    /// Runs something else than `entrypoint.sh` as PID 1.
-    #[must_use]
-    pub fn command(mut self, command: &[&str]) -> Self {
-        self.command = command.iter().map(|&word| word.to_owned()).collect();
-        self
-    }
-
-    /// Starts the sandbox; returns when PID 1 runs its command.
-    ///
-    /// # Errors
-    /// When it cannot be made, with the reason the tool gave.
-    pub fn start(self) -> anyhow::Result<Sandbox> {
-        let checkout = Checkout::find();
-        let states = TempDir::with_prefix("berth-sandbox-").context("make a state directory")?;
-        let name = unique(&self.prefix);
-        let consoles = checkout.top().join("target/sandbox-consoles");
-        fs::create_dir_all(&consoles).with_context(|| format!("create {}", consoles.display()))?;
-        let console = consoles.join(format!("{name}.log"));
-        let output = File::create(&console).context("create the console")?;
-        let ready = states.path().join("ready");
-        let mut command = Command::new(program("berth-sandbox")?);
-        command
-            .args(["run", "--hold-stdin", "--name", &name, "--ready-file"])
-            .arg(&ready);
-        command.arg("--state-dir").arg(states.path());
-        if self.with_overlay {
-            command
-                .arg("--root")
-                .arg(checkout.overlay())
-                .arg("--bin")
-                .arg(&self.bin_dir);
-        }
-        command.args(&self.arguments);
-        if !self.command.is_empty() {
-            command.arg("--").args(&self.command);
-        }
-        let outer = command
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone().context("share the console")?)
-            .stderr(output)
-            .spawn()
-            .context("start berth-sandbox")?;
+impl Sandbox {
+    /// Takes over a tool that was just spawned, and waits until init runs.
+    fn adopt(name: String, outer: Child, console: PathBuf, ready: &Path) -> anyhow::Result<Self> {
         // From here on dropping it cleans up.
-        let mut sandbox = Sandbox {
+        let mut sandbox = Self {
             name,
             outer,
             init: Pid::from_raw(0),
             ports: BTreeMap::new(),
-            states,
             console,
         };
-        sandbox.wait_ready(&ready)?;
+        sandbox.wait_ready(ready)?;
         Ok(sandbox)
     }
 
-    fn arguments<const N: usize>(mut self, arguments: [&str; N]) -> Self {
-        self.arguments.extend(arguments.map(str::to_owned));
-        self
-    }
-}
-
-impl Sandbox {
     fn wait_ready(&mut self, ready: &Path) -> anyhow::Result<()> {
         let outer = &mut self.outer;
         let outcome = poll(START_TIMEOUT, || match fs::read_to_string(ready) {
@@ -354,13 +260,6 @@ fn report(console: &Path) {
 
 fn read_lossy(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
-}
-
-/// Tests run at the same time in processes of their own.
-fn unique(prefix: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{prefix}-{}-{count}", std::process::id())
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,17 +1,63 @@
 //! Waiting for a condition with a bound. The only place that sleeps.
 
+use std::fmt::Display;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// Polls `probe` until it answers `Some`, and returns that answer.
+use anyhow::anyhow;
+
+/// Polls `probe` until it answers `Some` or `Ok`, and returns that answer.
 ///
-/// # Panics
-/// When the condition does not hold within `timeout`; the message names `what`.
-#[track_caller]
-pub fn wait_for<T>(what: &str, timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
-    match poll(timeout, &mut probe) {
-        Some(answer) => answer,
-        None => panic!("waited {timeout:?} in vain for {what}"),
+/// # Errors
+/// When the condition does not hold within `timeout`; the message names `what`, and the last
+/// refusal of a probe that gives reasons.
+pub fn wait_for<P: Probed>(
+    what: &str,
+    timeout: Duration,
+    mut probe: impl FnMut() -> P,
+) -> anyhow::Result<P::Answer> {
+    let mut last = None;
+    let answer = poll(timeout, || match probe().settle() {
+        Ok(answer) => Some(answer),
+        Err(reason) => {
+            last = reason;
+            None
+        }
+    });
+    answer.ok_or_else(|| {
+        let last = last
+            .map(|reason| format!(", last: {reason}"))
+            .unwrap_or_default();
+        anyhow!("waited {timeout:?} in vain for {what}{last}")
+    })
+}
+
+/// What a probe of [`wait_for`] may return.
+pub trait Probed {
+    /// What it is waited for.
+    type Answer;
+
+    /// The answer, or why there is none yet.
+    ///
+    /// # Errors
+    /// When the condition does not hold yet.
+    fn settle(self) -> Result<Self::Answer, Option<String>>;
+}
+
+impl<T> Probed for Option<T> {
+    type Answer = T;
+
+    fn settle(self) -> Result<T, Option<String>> {
+        self.ok_or(None)
+    }
+}
+
+impl<T, E: Display> Probed for Result<T, E> {
+    type Answer = T;
+
+    fn settle(self) -> Result<T, Option<String>> {
+        // The alternate form of an anyhow error is its whole chain.
+        self.map_err(|error| Some(format!("{error:#}")))
     }
 }
 
@@ -69,12 +115,20 @@ mod tests {
             calls += 1;
             (calls == 3).then_some(calls)
         });
-        assert_eq!(answer, 3);
+        assert_eq!(answer.unwrap(), 3);
     }
 
     #[test]
-    #[should_panic(expected = "in vain for a miracle")]
-    fn names_what_never_happened() {
-        wait_for("a miracle", Duration::from_millis(5), || None::<()>);
+    fn names_what_never_happened_and_why() {
+        let brief = Duration::from_millis(5);
+        let error = wait_for("a miracle", brief, || None::<()>).unwrap_err();
+        assert_eq!(error.to_string(), "waited 5ms in vain for a miracle");
+        let error = wait_for("a number", brief, || "x".parse::<u8>()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("last: invalid digit found in string"),
+            "{error}"
+        );
     }
 }

@@ -88,7 +88,7 @@ fn nothing_written_inside_appears_on_the_host() {
 #[test]
 fn a_listener_on_loopback_inside_is_reached_from_the_host() {
     let sandbox = serving("published");
-    let answer = wait_for("an answer", LONG, || fetch(sandbox.host_port(PORT)));
+    let answer = wait_for("an answer", LONG, || fetch(sandbox.host_port(PORT))).unwrap();
     assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
 }
 
@@ -116,7 +116,8 @@ fn a_half_closed_connection_still_gets_its_answer() {
         write.join().unwrap().ok()?;
         read.ok()?;
         (back == text).then_some(())
-    });
+    })
+    .unwrap();
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn two_at_once_use_the_same_port_inside() {
     let (one, two) = (serving("one"), serving("two"));
     assert_ne!(one.host_port(PORT), two.host_port(PORT));
     for sandbox in [&one, &two] {
-        wait_for("an answer", LONG, || fetch(sandbox.host_port(PORT)));
+        wait_for("an answer", LONG, || fetch(sandbox.host_port(PORT))).unwrap();
     }
 }
 
@@ -141,12 +142,14 @@ fn killing_the_outer_process_leaves_nothing_behind() {
         .unwrap();
     wait_for("three processes inside", LONG, || {
         (processes(&mark) == 3).then_some(())
-    });
+    })
+    .unwrap();
     outer.kill().unwrap();
     outer.wait().unwrap();
     wait_for("the end of all processes", LONG, || {
         (processes(&mark) == 0).then_some(())
-    });
+    })
+    .unwrap();
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(
         !mounts.contains(states.path().to_str().unwrap()),
@@ -280,7 +283,8 @@ fn a_detached_one_runs_until_stop_which_prints_its_exit_code() {
     let read = || fs::read_to_string(&console).unwrap_or_default();
     wait_for("the first words", LONG, || {
         read().contains("up").then_some(())
-    });
+    })
+    .unwrap();
 
     let again = tool()
         .args(["run", "--name", "apart", "--state-dir"])
@@ -311,7 +315,8 @@ fn a_second_signal_kills() {
         .unwrap();
     wait_for("the actor", LONG, || {
         sandbox.console_contains("up").then_some(())
-    });
+    })
+    .unwrap();
     let outer = nix::unistd::Pid::from_raw(i32::try_from(sandbox.outer_pid()).unwrap());
     let term = || nix::sys::signal::kill(outer, nix::sys::signal::Signal::SIGTERM).unwrap();
     term();
@@ -321,7 +326,8 @@ fn a_second_signal_kills() {
         pending()
             .contains("ShdPnd:\t0000000000004000")
             .then_some(())
-    });
+    })
+    .unwrap();
     term();
     assert_eq!(sandbox.wait_exit(LONG).unwrap().code(), Some(137));
 }
@@ -360,6 +366,36 @@ fn an_overlay_and_a_bind_land_inside_with_their_modes() {
         fs::read_to_string(outside.path().join("new")).unwrap(),
         "x\n"
     );
+}
+
+#[test]
+fn writes_to_an_overlaid_directory_stay_inside() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("old"), "old\n").unwrap();
+    let sandbox = bare("layers")
+        .overlay(outside.path(), "/venv/main")
+        .file("/etc/planted.sh", "#!/bin/sh\necho planted\n", true)
+        .command(&["sleep", "1000"])
+        .start()
+        .unwrap();
+    let script = "cd /venv/main && cat old && rm old && echo new > new && ls && /etc/planted.sh";
+    let output = sandbox.exec(&["sh", "-c", script]).unwrap();
+    assert_eq!(output.stdout, "old\nnew\nplanted\n", "{}", output.stderr);
+    assert!(outside.path().join("old").exists());
+    assert!(!outside.path().join("new").exists());
+}
+
+#[test]
+fn published_ports_are_announced_as_the_platform_does() {
+    let mut sandbox = bare("announced")
+        .publish(PORT)
+        .map_ports_like_a_platform()
+        .command(&["/usr/bin/env"])
+        .start()
+        .unwrap();
+    sandbox.wait_exit(LONG).unwrap();
+    let wanted = format!("VAST_TCP_PORT_{PORT}={}\n", sandbox.host_port(PORT));
+    assert!(sandbox.console_contains(&wanted), "{}", sandbox.console());
 }
 
 #[test]

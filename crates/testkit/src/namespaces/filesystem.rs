@@ -4,7 +4,7 @@
 //! mounted in that namespace only.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -13,7 +13,7 @@ use nix::unistd::pivot_root;
 
 use super::hide;
 use super::mounts::{self, OLD_ROOT, on_host};
-use super::spec::{Access, Bind, Spec};
+use super::spec::{Access, Bind, Spec, Transfer};
 use super::tree;
 
 /// Makes the sandbox's root and enters it. `scratch` is an empty directory to mount on.
@@ -24,6 +24,14 @@ pub(super) fn enter_new_root(spec: &Spec, scratch: &Path) -> anyhow::Result<()> 
     mount_overlay(scratch, &masked)?;
     pivot(scratch)?;
     fill(spec, &masked, &resolver)?;
+    for (number, transfer) in spec.overlays.iter().enumerate() {
+        let layers = on_host(scratch).join(format!("layers-{number}"));
+        overlay_directory(transfer, &layers).with_context(|| {
+            let (source, target) = (transfer.source.display(), transfer.target.display());
+            format!("overlay {source} on {target}")
+        })?;
+    }
+    std::env::set_current_dir("/").context("enter the root directory")?;
     umount2(OLD_ROOT, MntFlags::MNT_DETACH).context("let go of the host's root")?;
     fs::remove_dir(OLD_ROOT).context("remove the host's mount point")
 }
@@ -88,6 +96,40 @@ fn fill(spec: &Spec, masked: &[PathBuf], resolver: &[u8]) -> anyhow::Result<()> 
     for transfer in &spec.copies {
         tree::copy(&on_host(&transfer.source), &transfer.target)?;
     }
+    Ok(())
+}
+
+/// Shows a host directory inside, with its changes kept in `layers`.
+fn overlay_directory(transfer: &Transfer, layers: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(&transfer.target)?;
+    for dir in ["upper", "work"] {
+        fs::create_dir_all(layers.join(dir))?;
+    }
+    let source = on_host(&transfer.source);
+    // The merged directory takes its own mode and owner from the upper layer.
+    let original = fs::metadata(&source)?;
+    fs::set_permissions(layers.join("upper"), original.permissions())?;
+    chown(
+        layers.join("upper"),
+        Some(original.uid()),
+        Some(original.gid()),
+    )?;
+    std::env::set_current_dir(layers)?;
+    let lower = source.to_str().context("its path is not text")?;
+    // Characters that separate options and layers.
+    let lower: String = lower
+        .chars()
+        .flat_map(|c| [r"\,:".contains(c).then_some('\\'), Some(c)])
+        .flatten()
+        .collect();
+    let options = format!("lowerdir={lower},upperdir=upper,workdir=work");
+    mount(
+        Some("overlay"),
+        &transfer.target,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    )?;
     Ok(())
 }
 

@@ -30,10 +30,9 @@ pub(super) fn mount_kernel_file_systems() -> anyhow::Result<()> {
         MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
         "mode=1777",
     )?;
-    // Packages of the host own directories there which a boot script of theirs would make.
-    for dir in ["/run/lock", "/run/sshd"] {
-        fs::create_dir(dir).with_context(|| format!("create {dir}"))?;
-    }
+    // The one directory that an image of this system has there.
+    fs::create_dir("/run/lock").context("create /run/lock")?;
+    fs::set_permissions("/run/lock", fs::Permissions::from_mode(0o1777))?;
     Ok(())
 }
 

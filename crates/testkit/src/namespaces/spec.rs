@@ -18,6 +18,8 @@ pub(crate) struct Spec {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) binds: Vec<Bind>,
     pub(crate) copies: Vec<Transfer>,
+    /// Host directories shown inside with writes that stay inside.
+    pub(crate) overlays: Vec<Transfer>,
     pub(crate) network: Network,
     pub(crate) privileges: Privileges,
     /// Host directories that are empty inside.

@@ -44,6 +44,12 @@ pub(super) struct Run {
     /// Copy a host file or directory to the inside.
     #[arg(long, value_name = "SOURCE:TARGET")]
     copy: Vec<Transfer>,
+    /// Show a host directory inside; what is written to it stays inside and ends with the sandbox.
+    #[arg(long, value_name = "SOURCE:TARGET")]
+    overlay: Vec<Transfer>,
+    /// Set VAST_TCP_PORT_N for each published port N, as the platform does.
+    #[arg(long)]
+    announce_ports: bool,
     /// Make one more host directory empty inside.
     #[arg(long, value_name = "DIR")]
     mask: Vec<PathBuf>,
@@ -127,7 +133,11 @@ impl Run {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        for (name, value) in variables(&self.env)? {
+        let mut given = variables(&self.env)?;
+        if self.announce_ports {
+            given.extend(bound.iter().map(announcement));
+        }
+        for (name, value) in given {
             environment.retain(|(key, _)| *key != name);
             environment.push((name, value));
         }
@@ -138,6 +148,7 @@ impl Run {
             environment,
             binds: self.bind,
             copies: self.copy,
+            overlays: self.overlay,
             network: self.net,
             privileges: if self.privileged {
                 Privileges::Full
@@ -250,6 +261,14 @@ impl Planned {
         }
         Ok((launched.init, publisher))
     }
+}
+
+/// The variable that tells an instance from where one of its ports is reached.
+fn announcement(bound: &Bound) -> (String, String) {
+    (
+        format!("VAST_TCP_PORT_{}", bound.inside),
+        bound.host.port().to_string(),
+    )
 }
 
 /// A reader sees the whole file or none.
