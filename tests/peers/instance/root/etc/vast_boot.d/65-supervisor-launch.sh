@@ -1,0 +1,3 @@
+# Starts the supervisor in the background; script 95 waits for it.
+/opt/peer/venv/bin/python3 /opt/peer/venv/bin/supervisord -n -c /etc/supervisor/supervisord.conf &
+supervisor_pid=$!

@@ -1,0 +1,3 @@
+# PID 1 is this shell; it lives as long as the supervisor.
+rm -f /.provisioning
+wait "$supervisor_pid"

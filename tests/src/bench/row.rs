@@ -1,0 +1,224 @@
+//! One line of the results: what was measured, beside what, and whether the promise holds. Pure.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::sample::Sample;
+
+/// A part of Berth that can be measured on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Group {
+    Boot,
+    Supervisor,
+    Proxy,
+    Sync,
+    Tunnel,
+    Gpu,
+    Portal,
+}
+
+/// What a figure of ours is compared with.
+#[derive(Debug, Clone)]
+pub(crate) enum Peer {
+    /// Measured in the same rounds on the same machine.
+    Live {
+        sample: Sample,
+        program: String,
+        version: String,
+    },
+    /// A figure of the contracts, measured on another machine.
+    Recorded {
+        value: f64,
+        program: &'static str,
+        version: &'static str,
+    },
+}
+
+/// What was promised about a figure of ours, in the row's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Goal {
+    AtMost(f64),
+}
+
+/// One measured figure with its comparison.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) group: Group,
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) ours: Sample,
+    /// None: the goal is absolute.
+    pub(crate) peer: Option<Peer>,
+    pub(crate) goal: Goal,
+}
+
+/// A row in the form of results.json.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    group: Group,
+    name: &'static str,
+    unit: &'static str,
+    ours: f64,
+    peer: Option<f64>,
+    peer_kind: &'static str,
+    peer_program: Option<String>,
+    peer_version: Option<String>,
+    ratio: Option<f64>,
+    goal: String,
+    holds: bool,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Boot,
+        Self::Supervisor,
+        Self::Proxy,
+        Self::Sync,
+        Self::Tunnel,
+        Self::Gpu,
+        Self::Portal,
+    ];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "boot",
+            Self::Supervisor => "supervisor",
+            Self::Proxy => "proxy",
+            Self::Sync => "sync",
+            Self::Tunnel => "tunnel",
+            Self::Gpu => "gpu",
+            Self::Portal => "portal",
+        })
+    }
+}
+
+impl Peer {
+    /// The figure to compare with: a median where there is more than one.
+    fn value(&self) -> f64 {
+        match self {
+            Self::Live { sample, .. } => sample.median(),
+            Self::Recorded { value, .. } => *value,
+        }
+    }
+
+    fn program(&self) -> &str {
+        match self {
+            Self::Live { program, .. } => program,
+            Self::Recorded { program, .. } => program,
+        }
+    }
+
+    fn version(&self) -> &str {
+        match self {
+            Self::Live { version, .. } => version,
+            Self::Recorded { version, .. } => version,
+        }
+    }
+}
+
+impl Goal {
+    fn holds(self, ours: &Sample) -> bool {
+        match self {
+            Self::AtMost(limit) => ours.median() <= limit,
+        }
+    }
+}
+
+impl Row {
+    pub(crate) fn peer_kind(&self) -> &'static str {
+        match self.peer {
+            Some(Peer::Live { .. }) => "live",
+            Some(Peer::Recorded { .. }) => "recorded",
+            None => "none",
+        }
+    }
+
+    pub(crate) fn peer_program(&self) -> Option<String> {
+        self.peer.as_ref().map(|peer| peer.program().to_owned())
+    }
+
+    pub(crate) fn peer_version(&self) -> Option<String> {
+        self.peer.as_ref().map(|peer| peer.version().to_owned())
+    }
+
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        let peer = self.peer.as_ref()?.value();
+        (peer > 0.0).then(|| self.ours.median() / peer)
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.goal.holds(&self.ours)
+    }
+
+    /// The goal in words that need no other column.
+    pub(crate) fn goal_text(&self) -> String {
+        match self.goal {
+            Goal::AtMost(limit) => format!("<= {limit} {}", self.unit),
+        }
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        Record {
+            group: self.group,
+            name: self.name,
+            unit: self.unit,
+            ours: rounded(self.ours.median()),
+            peer: self.peer.as_ref().map(|peer| rounded(peer.value())),
+            peer_kind: self.peer_kind(),
+            peer_program: self.peer_program(),
+            peer_version: self.peer_version(),
+            ratio: self.ratio().map(rounded),
+            goal: self.goal_text(),
+            holds: self.holds(),
+        }
+    }
+}
+
+/// More digits than these are noise.
+fn rounded(value: f64) -> f64 {
+    (value * 10_000.0).round() / 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_goal_is_a_row_that_does_not_hold() {
+        let row = row(
+            310.0,
+            Some(Peer::Recorded {
+                value: 3100.0,
+                program: "image",
+                version: "1",
+            }),
+        );
+        assert!(!row.holds());
+        assert_eq!(row.ratio(), Some(0.1));
+        assert_eq!(row.goal_text(), "<= 300 ms");
+    }
+
+    #[test]
+    fn a_row_without_peer_has_no_ratio() {
+        let record = serde_json::to_value(row(300.0, None).record()).unwrap();
+        assert_eq!(record["ratio"], serde_json::Value::Null);
+        assert_eq!(record["peer_kind"], "none");
+        assert_eq!(record["holds"], true);
+        assert_eq!(record["group"], "boot");
+    }
+
+    fn row(ours: f64, peer: Option<Peer>) -> Row {
+        Row {
+            group: Group::Boot,
+            name: "a figure",
+            unit: "ms",
+            ours: Sample::new(vec![ours]).unwrap(),
+            peer,
+            goal: Goal::AtMost(300.0),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A supervisor with a configuration of the benchmark, run on the host in a directory of its own.
+//!
+//! Both supervisors get the same file and are watched from outside: by the lines of their log,
+//! which have the same form, and by what their programs write when they run.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use tempfile::TempDir;
+
+use super::{processes, rest};
+
+/// Which supervisor, and how it is called.
+#[derive(Debug)]
+pub(crate) enum Supervisor {
+    Ours(PathBuf),
+    Stock { python: PathBuf, script: PathBuf },
+}
+
+/// A running supervisor. Dropping it ends it and its programs.
+#[derive(Debug)]
+pub(crate) struct Supervised {
+    child: Child,
+    began: Instant,
+    log: Receiver<Line>,
+    told: Receiver<Line>,
+    dir: TempDir,
+}
+
+/// A line and when it was read.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) at: Instant,
+    pub(crate) text: String,
+}
+
+impl Supervised {
+    /// Starts the supervisor on `programs`, sections of a configuration in which `{dir}` is the
+    /// directory of this run. What a program writes to `{dir}/told` is heard.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start(supervisor: &Supervisor, programs: &str) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("berth-bench-").tempdir()?;
+        let told = hear(&dir.path().join(TOLD))?;
+        let config = dir.path().join("supervisord.conf");
+        let place = dir.path().display().to_string();
+        fs::write(
+            &config,
+            format!("{GENERAL}{programs}").replace("{dir}", &place),
+        )?;
+        let mut command = supervisor.command();
+        command.arg("-n").arg("-c").arg(&config);
+        command
+            .env_clear()
+            .env("PATH", PATH)
+            .env("LANG", "C.UTF-8")
+            .env("HOME", dir.path());
+        command.env("SUPERVISORD_SOCKET", dir.path().join("berth.sock"));
+        command.current_dir(dir.path()).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let began = Instant::now();
+        let mut child = command.spawn().context("start the supervisor")?;
+        let output = child
+            .stdout
+            .take()
+            .context("the supervisor has no output")?;
+        Ok(Self {
+            child,
+            began,
+            log: lines_of(output),
+            told,
+            dir,
+        })
+    }
+
+    /// The next line that a program told.
+    ///
+    /// # Errors
+    /// When none comes in time.
+    pub(crate) fn told(&self) -> anyhow::Result<Line> {
+        self.told
+            .recv_timeout(PATIENCE)
+            .context("no program started in time")
+    }
+
+    /// The time from the start of the supervisor to the `count`th line that holds `text`.
+    ///
+    /// # Errors
+    /// When the supervisor ends, or not so many lines come in time.
+    pub(crate) fn until(&self, text: &str, count: usize) -> anyhow::Result<Duration> {
+        let mut seen = 0;
+        while seen < count {
+            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+                bail!("{seen} of {count} lines with {text:?} in time");
+            };
+            if line.text.contains(text) {
+                seen += 1;
+            }
+            if seen == count {
+                return Ok(line.at.duration_since(self.began));
+            }
+        }
+        Ok(Duration::ZERO)
+    }
+
+    /// The programs that run, by their name.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub(crate) fn running(&self, name: &str) -> anyhow::Result<usize> {
+        let children = processes::children_of(self.pid()?)?;
+        let named = |pid: &Pid| processes::name(*pid).as_deref() == Some(name);
+        Ok(children.iter().filter(|pid| named(pid)).count())
+    }
+
+    fn pid(&self) -> anyhow::Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.child.id())?))
+    }
+
+    /// Asks politely, then ends what is left.
+    fn end(&mut self) -> anyhow::Result<()> {
+        let pid = self.pid()?;
+        let _ = kill(pid, Signal::SIGTERM);
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                let programs = processes::children_of(pid)?;
+                self.child.kill()?;
+                for program in programs {
+                    let _ = kill(program, Signal::SIGKILL);
+                }
+            }
+            rest(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        // Neither failure leaves anything that could be done here.
+        let _ = self.end();
+        let fifo = OpenOptions::new()
+            .write(true)
+            .open(self.dir.path().join(TOLD));
+        let _ = fifo.and_then(|mut fifo| writeln!(fifo, "{FAREWELL}"));
+    }
+}
+
+impl Supervisor {
+    fn command(&self) -> Command {
+        match self {
+            Self::Ours(program) => Command::new(program),
+            Self::Stock { python, script } => {
+                let mut command = Command::new(python);
+                command.arg(script);
+                command
+            }
+        }
+    }
+}
+
+/// Makes a FIFO and listens to it.
+fn hear(path: &Path) -> anyhow::Result<Receiver<Line>> {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).context("make a FIFO")?;
+    // Held open for writing too, so that it never ends between two programs.
+    let fifo = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .context("open the FIFO")?;
+    Ok(lines_of(fifo))
+}
+
+/// Reads lines in a thread of its own, so that the time of each is its arrival.
+fn lines_of(source: impl Read + Send + 'static) -> Receiver<Line> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for text in BufReader::new(source).lines().map_while(Result::ok) {
+            let line = Line {
+                at: Instant::now(),
+                text,
+            };
+            if line.text == FAREWELL || sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+const GENERAL: &str = "\
+[unix_http_server]
+file={dir}/supervisor.sock
+
+[supervisord]
+logfile={dir}/supervisord.log
+pidfile={dir}/supervisord.pid
+childlogdir={dir}
+minfds=4096
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+";
+const TOLD: &str = "told";
+const FAREWELL: &str = "the benchmark is over";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATIENCE: Duration = Duration::from_secs(20);
