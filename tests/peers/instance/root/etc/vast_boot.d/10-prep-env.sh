@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # the caller or an earlier script sets them
 # Workspace, defaults and the environment file that every service reads.
 export WORKSPACE=${WORKSPACE:-/workspace}
 mkdir -p "$WORKSPACE"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Root's keys for every account under /home.
 if [[ -n ${SSH_PUBLIC_KEY:-} ]]; then
     mkdir -p /root/.ssh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # the caller or an earlier script sets them
 # A self-signed RSA certificate when there is no usable one. The original asks a signing service
 # first and pauses two seconds before it starts; neither is repeated here.
 if [[ $generate_certificate == true && ! -s /etc/instance.crt ]]; then

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck source=/dev/null
 # Generates the proxy's configuration, then runs the proxy.
 utils=/opt/supervisor-scripts/utils
 . "$utils/logging.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck source=/dev/null
 # Runs the portal page behind the proxy.
 utils=/opt/supervisor-scripts/utils
 . "$utils/logging.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck source=/dev/null disable=SC2034 # the scripts read the flags
 # The default boot: flags, then every numbered script in this one shell, which stays PID 1.
 umask 002
 generate_certificate=true

@@ -1,3 +1,4 @@
+# shellcheck shell=bash source=/dev/null
 # Ends the wrapper's children with the wrapper.
 end_children() {
     local status=$?

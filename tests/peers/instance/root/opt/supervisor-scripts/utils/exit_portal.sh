@@ -1,3 +1,4 @@
+# shellcheck shell=bash source=/dev/null
 # Waits for the list of apps, then leaves unless one of them matches the first argument.
 for ((waited = 0; waited < 120; waited++)); do
     [[ -s /etc/portal.yaml ]] && break
