@@ -178,9 +178,13 @@ impl Output {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // Closing its input would do as well; the signal is quicker. It may have ended already.
-        let _ = self.outer.kill();
-        let _ = self.outer.wait();
+        // At the end of its input it kills init, waits for the last process inside, and clears up.
+        drop(self.outer.stdin.take());
+        let outer = &mut self.outer;
+        if poll(DROP_TIMEOUT, || outer.try_wait().transpose()).is_none() {
+            let _ = self.outer.kill();
+            let _ = self.outer.wait();
+        }
         if std::thread::panicking() {
             report(&self.console);
         } else {
@@ -261,6 +265,8 @@ fn report(console: &Path) {
 fn read_lossy(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
+
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
