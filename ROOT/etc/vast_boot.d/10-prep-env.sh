@@ -1,0 +1,4 @@
+# Creates the workspace, sets defaults and writes /etc/environment.
+#
+# bootd does this step natively while this file is as shipped.
+# Edit it and it is sourced in the step's place; delete it and the step is skipped.

@@ -1,0 +1,4 @@
+# Writes /etc/portal.yaml from PORTAL_CONFIG.
+#
+# bootd does this step natively while this file is as shipped.
+# Edit it and it is sourced in the step's place; delete it and the step is skipped.

@@ -1,0 +1,4 @@
+# Starts the supervisor; bootd restarts it if it dies.
+#
+# bootd does this step natively while this file is as shipped.
+# Edit it and it is sourced in the step's place; delete it and the step is skipped.

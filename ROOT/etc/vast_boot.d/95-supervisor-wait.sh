@@ -1,0 +1,4 @@
+# Waits until the supervisor has greeted bootd.
+#
+# bootd does this step natively while this file is as shipped.
+# Edit it and it is sourced in the step's place; delete it and the step is skipped.

@@ -1,0 +1,1 @@
+/opt/instance-tools/bin/entrypoint.sh

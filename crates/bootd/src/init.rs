@@ -1,0 +1,220 @@
+//! The init thread: signals, reaping, the supervisor, the end of the instance.
+//!
+//! One loop that waits for descriptors and deadlines. It never waits for anything else, runs no
+//! asynchronous code, and other threads reach it only by [`Handle`], so that whatever happens to
+//! them, PID 1 goes on reaping.
+
+use std::{
+    io,
+    os::fd::AsFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI32, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        eventfd::{EfdFlags, EventFd},
+        signal::{Signal, killpg},
+    },
+    unistd::Pid,
+};
+
+use crate::{
+    board::{Board, Phase},
+    keeper::{Keeper, Launch},
+    shutdown::{Next, Shutdown},
+    system::{Children, Request, Signals},
+};
+
+/// The init thread's own state.
+#[derive(Debug)]
+pub(crate) struct Init {
+    signals: Signals,
+    children: Arc<Children>,
+    board: Board,
+    keeper: Keeper,
+    handle: Handle,
+    calls: mpsc::Receiver<Call>,
+    shutdown: Option<Shutdown>,
+}
+
+/// Reaches the init thread from others.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    calls: mpsc::Sender<Call>,
+    wake: Arc<EventFd>,
+    stopping: Arc<AtomicBool>,
+    /// Process group of the boot shell, 0 if none runs.
+    pub(crate) shell_group: Arc<AtomicI32>,
+}
+
+#[derive(Debug)]
+enum Call {
+    Launch(Launch, mpsc::Sender<Result<i32, String>>),
+    Stop(String),
+}
+
+impl Handle {
+    /// Has the supervisor started; answers with its process id or why it did not start.
+    pub(crate) fn launch(&self, launch: Launch) -> Result<i32, String> {
+        let (sender, answer) = mpsc::channel();
+        self.call(Call::Launch(launch, sender));
+        let gone = |_| "the init thread has ended".to_owned();
+        answer.recv().map_err(gone)?
+    }
+
+    /// Asks for an ordered end of the instance.
+    pub(crate) fn stop(&self, reason: String) {
+        self.call(Call::Stop(reason));
+    }
+
+    /// Whether the instance is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn call(&self, call: Call) {
+        let _ = self.calls.send(call);
+        let _ = self.wake.write(1);
+    }
+}
+
+impl Init {
+    /// An init for these signals; the keeper has nothing to keep yet.
+    pub(crate) fn new(
+        signals: Signals,
+        children: Arc<Children>,
+        board: Board,
+        supervisor: Vec<String>,
+    ) -> io::Result<Self> {
+        let (sender, calls) = mpsc::channel();
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let handle = Handle {
+            calls: sender,
+            wake: Arc::new(wake),
+            stopping: Arc::default(),
+            shell_group: Arc::default(),
+        };
+        Ok(Self {
+            keeper: Keeper::new(supervisor, board.clone(), Arc::clone(&children)),
+            signals,
+            children,
+            board,
+            handle,
+            calls,
+            shutdown: None,
+        })
+    }
+
+    /// A handle for other threads.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs until the instance has ended.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.wait();
+            // Children first: a stop must not signal a process that has ended.
+            for request in self.signals.take() {
+                match request {
+                    Request::Reap => self.reap(),
+                    Request::Stop(signal) => self.stop(signal),
+                }
+            }
+            let _ = self.handle.wake.read();
+            while let Ok(call) = self.calls.try_recv() {
+                self.answer(call);
+            }
+            self.keeper.listen();
+            let now = Instant::now();
+            self.keeper.advance(now);
+            if let Some(shutdown) = &mut self.shutdown
+                && shutdown.advance(now, self.board.state().is_init) == Next::End
+            {
+                return;
+            }
+        }
+    }
+
+    fn wait(&self) {
+        let now = Instant::now();
+        let deadlines = [
+            self.keeper.deadline(now),
+            self.shutdown.as_ref().map(|s| s.deadline(now)),
+        ];
+        let timeout = match deadlines.into_iter().flatten().min() {
+            Some(deadline) => {
+                // Rounded up: a deadline must have passed when the loop looks at it.
+                let rest = deadline.saturating_duration_since(now) + Duration::from_millis(1);
+                PollTimeout::try_from(rest).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        };
+        let mut descriptors = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.handle.wake.as_fd(), PollFlags::POLLIN),
+        ];
+        descriptors.extend(
+            self.keeper
+                .channel()
+                .map(|channel| PollFd::new(channel, PollFlags::POLLIN)),
+        );
+        // An interrupted or failed wait costs one turn of the loop.
+        let _ = poll(&mut descriptors, timeout);
+    }
+
+    fn reap(&mut self) {
+        let reaped = self.children.reap();
+        if reaped.orphans > 0 {
+            self.board
+                .change(|state| state.orphans_reaped += reaped.orphans);
+        }
+        if let Some((pid, ending)) = reaped.supervisor {
+            let now = Instant::now();
+            self.keeper.ended(pid, ending, now);
+            if let Some(shutdown) = &mut self.shutdown {
+                tracing::info!(%ending, "supervisor ended");
+                shutdown.supervisor_ended(now);
+            }
+        }
+    }
+
+    fn answer(&mut self, call: Call) {
+        match call {
+            Call::Launch(launch, answer) => {
+                let result = if self.shutdown.is_some() {
+                    Err("the instance stops".to_owned())
+                } else {
+                    self.keeper.launch(launch)
+                };
+                let _ = answer.send(result);
+            }
+            Call::Stop(reason) => self.stop(&reason),
+        }
+    }
+
+    /// Begins the end, or hurries it.
+    fn stop(&mut self, reason: &str) {
+        let now = Instant::now();
+        if let Some(shutdown) = &mut self.shutdown {
+            tracing::warn!(reason, "asked again to stop; everything is killed");
+            shutdown.hurry(now);
+            return;
+        }
+        tracing::info!(reason, "instance stops");
+        self.handle.stopping.store(true, Ordering::SeqCst);
+        self.board.change(|state| state.phase = Phase::Stopping);
+        let shell = self.handle.shell_group.load(Ordering::SeqCst);
+        if shell > 0 {
+            let _ = killpg(Pid::from_raw(shell), Signal::SIGTERM);
+        }
+        let supervisor = self.keeper.stop();
+        self.shutdown = Some(Shutdown::begin(supervisor, now));
+    }
+}

@@ -1,0 +1,293 @@
+//! The boot shell: one long-lived bash that sources the scripts of a boot.
+//!
+//! A script that calls `exit` or dies costs itself: the shell is started again with the variables,
+//! functions, umask and directory that it had. Whether a script has ended is known from a marker on
+//! a descriptor of its own and from the shell's own end, never from end-of-file.
+
+mod output;
+mod report;
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+};
+
+use instance::Variables;
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    unistd::pipe2,
+};
+
+use crate::system::{Children, Ending, ExitWatch, Group, Owner, Spawn};
+
+use report::{Report, Reports};
+
+/// Runs scripts in one shell that it starts when first needed.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    program: PathBuf,
+    /// Directory for the shell's state; only root may read it.
+    state_dir: PathBuf,
+    log: PathBuf,
+    children: Arc<Children>,
+    /// Process group of the running shell for whoever must end it, 0 if none.
+    group: Arc<AtomicI32>,
+    output: Option<OwnedFd>,
+    running: Option<Running>,
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ScriptEnd {
+    /// It ran to its end with this status.
+    Returned(i32),
+    /// It ended the shell.
+    EndedShell(Ending),
+}
+
+#[derive(Debug)]
+struct Running {
+    watch: Arc<ExitWatch>,
+    commands: File,
+    reports: File,
+    parser: Reports,
+    /// The exported variables the shell is known to have.
+    environment: Variables,
+}
+
+impl Shell {
+    /// A shell that is not running yet.
+    pub(crate) fn new(
+        program: &Path,
+        state_dir: &Path,
+        log: &Path,
+        children: Arc<Children>,
+        group: Arc<AtomicI32>,
+    ) -> Self {
+        Self {
+            program: program.to_owned(),
+            state_dir: state_dir.to_owned(),
+            log: log.to_owned(),
+            children,
+            group,
+            output: None,
+            running: None,
+        }
+    }
+
+    /// Sources a script and takes over the variables it exports.
+    pub(crate) fn source(
+        &mut self,
+        script: &Path,
+        environment: &mut Variables,
+    ) -> io::Result<ScriptEnd> {
+        self.hand_over(environment)?;
+        self.run(script, environment)
+    }
+
+    /// Reads assignments as `set -a; . FILE` does.
+    pub(crate) fn source_exporting(
+        &mut self,
+        file: &Path,
+        environment: &mut Variables,
+    ) -> io::Result<ScriptEnd> {
+        let quoted = quote(&file.to_string_lossy())?;
+        let text = format!("set -a; . {quoted}; set +a\n");
+        let snippet = self.write_snippet(&text)?;
+        self.source(&snippet, environment)
+    }
+
+    /// Starts a shell if none runs, and exports what native steps have changed since the last
+    /// script.
+    fn hand_over(&mut self, environment: &mut Variables) -> io::Result<()> {
+        let Some(running) = &self.running else {
+            self.running = Some(self.start(environment)?);
+            return Ok(());
+        };
+        let changes = report::changes(&running.environment, environment);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (name, value) in changes {
+            match value {
+                Some(value) => text.push_str(&format!("export {name}={}\n", quote(&value)?)),
+                None => text.push_str(&format!("unset {name}\n")),
+            }
+        }
+        let snippet = self.write_snippet(&text)?;
+        self.run(&snippet, environment).map(drop)
+    }
+
+    fn run(&mut self, script: &Path, environment: &mut Variables) -> io::Result<ScriptEnd> {
+        let mut running = match self.running.take() {
+            Some(running) => running,
+            None => self.start(environment)?,
+        };
+        let mut line = script.as_os_str().as_encoded_bytes().to_vec();
+        line.push(b'\n');
+        // A shell that is gone is noticed below, by its end.
+        let _ = running.commands.write_all(&line);
+        let (report, ending) = running.wait()?;
+        if let Some(report) = &report {
+            environment.clone_from(&report.environment);
+            running.environment.clone_from(&report.environment);
+        }
+        if let Some(ending) = ending {
+            self.group.store(0, Ordering::SeqCst);
+            return Ok(ScriptEnd::EndedShell(ending));
+        }
+        self.running = Some(running);
+        Ok(ScriptEnd::Returned(
+            report.map_or(0, |report| report.status),
+        ))
+    }
+
+    fn start(&mut self, environment: &Variables) -> io::Result<Running> {
+        let output = match &self.output {
+            Some(output) => output.try_clone()?,
+            None => {
+                let output = output::open(&self.log)?;
+                let clone = output.try_clone()?;
+                self.output = Some(output);
+                clone
+            }
+        };
+        let (commands_out, commands) = pipe2(OFlag::O_CLOEXEC)?;
+        let (reports, reports_in) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let watch = ExitWatch::new()?;
+        let mark = format!("berth-{}-{}", std::process::id(), reports_in.as_raw_fd());
+        let workspace = environment.get("WORKSPACE").map_or("/", String::as_str);
+        let path = environment
+            .get("PATH")
+            .map_or("/usr/bin:/bin", String::as_str);
+        let env = crate::system::find("env", path).unwrap_or_else(|| "/usr/bin/env".into());
+        let spawn = Spawn {
+            program: self.program.clone(),
+            arguments: vec![
+                "--noprofile".to_owned(),
+                "--norc".to_owned(),
+                "-c".to_owned(),
+                DRIVER.to_owned(),
+                "bash".to_owned(),
+                commands_out.as_raw_fd().to_string(),
+                reports_in.as_raw_fd().to_string(),
+                mark.clone(),
+                self.state_dir.join(STATE_FILE).display().to_string(),
+                env.display().to_string(),
+            ],
+            environment: environment.clone(),
+            directory: workspace.into(),
+            umask: 0o002,
+            group: Group::Own,
+            output: Some(output),
+            keep: vec![commands_out, reports_in],
+        };
+        let pid = self
+            .children
+            .spawn(spawn, Owner::Watched(Arc::clone(&watch)))?;
+        self.group.store(pid.as_raw(), Ordering::SeqCst);
+        Ok(Running {
+            watch,
+            commands: commands.into(),
+            reports: reports.into(),
+            parser: Reports::new(mark),
+            environment: environment.clone(),
+        })
+    }
+
+    fn write_snippet(&self, text: &str) -> io::Result<PathBuf> {
+        let path = self.state_dir.join("shell-snippet");
+        let _ = std::fs::remove_file(&path);
+        let mut file = std::os::unix::fs::OpenOptionsExt::mode(
+            std::fs::OpenOptions::new().write(true).create_new(true),
+            0o600,
+        )
+        .open(&path)?;
+        file.write_all(text.as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// The state holds every variable, so it must not outlive the boot.
+impl Drop for Shell {
+    fn drop(&mut self) {
+        self.group.store(0, Ordering::SeqCst);
+        for name in [STATE_FILE, "shell-snippet"] {
+            let _ = std::fs::remove_file(self.state_dir.join(name));
+        }
+    }
+}
+
+impl Running {
+    /// Waits for the end of a script: its report, the shell's end, or both.
+    fn wait(&mut self) -> io::Result<(Option<Report>, Option<Ending>)> {
+        loop {
+            let mut descriptors = [
+                PollFd::new(self.reports.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut descriptors, PollTimeout::NONE) {
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // Looked at first: what the shell wrote before its end is then in the pipe.
+            let ending = self.watch.ending();
+            self.read_reports();
+            let report = self.parser.next();
+            match (&report, ending) {
+                (Some(report), None) if !report.is_exit => return Ok((Some(report.clone()), None)),
+                (_, Some(_)) => return Ok((report, ending)),
+                // After the report of an exit the shell's own end follows at once.
+                (Some(_), None) => {
+                    let ending = self.wait_for_end()?;
+                    return Ok((report, Some(ending)));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn wait_for_end(&self) -> io::Result<Ending> {
+        loop {
+            if let Some(ending) = self.watch.ending() {
+                return Ok(ending);
+            }
+            let mut descriptors = [PollFd::new(self.watch.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut descriptors, PollTimeout::NONE) {
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn read_reports(&mut self) {
+        let mut chunk = [0_u8; 16384];
+        while let Ok(length) = self.reports.read(&mut chunk) {
+            if length == 0 {
+                break;
+            }
+            self.parser.push(&chunk[..length]);
+        }
+    }
+}
+
+fn quote(text: &str) -> io::Result<String> {
+    shlex::try_quote(text)
+        .map(std::borrow::Cow::into_owned)
+        .map_err(io::Error::other)
+}
+
+const DRIVER: &str = include_str!("shell/driver.sh");
+const STATE_FILE: &str = "shell-state";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What boot scripts print: to bootd's own output and to a log file of each boot.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::fd::OwnedFd,
+    path::Path,
+    thread,
+};
+
+use nix::{fcntl::OFlag, unistd::pipe2};
+
+/// Opens the scripts' output; a thread copies it for as long as anybody writes.
+///
+/// The file of the previous boot is kept as `NAME.old`. Without a file the output still goes to
+/// bootd's own.
+pub(super) fn open(log: &Path) -> io::Result<OwnedFd> {
+    let (output, input) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut old = log.as_os_str().to_owned();
+    old.push(".old");
+    let _ = fs::rename(log, old);
+    let file = match File::create(log) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::warn!(%error, log = %log.display(), "no log file for boot scripts");
+            None
+        }
+    };
+    thread::Builder::new()
+        .name("boot-output".to_owned())
+        .spawn(move || copy(output.into(), file))?;
+    Ok(input)
+}
+
+fn copy(mut from: File, mut file: Option<File>) {
+    let mut chunk = [0_u8; 8192];
+    loop {
+        let length = match from.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return,
+        };
+        // A full disk or a closed terminal must not stop the scripts.
+        if let Some(file) = &mut file {
+            let _ = file.write_all(&chunk[..length]);
+        }
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(&chunk[..length]);
+        let _ = stdout.flush();
+    }
+}
