@@ -1,0 +1,66 @@
+# `make run` boots an instance, `make test` proves it; both install what they miss.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+export CARGO_TERM_COLOR ?= auto
+CARGO := cargo
+VENV := target/venv-main
+TEST_VENV := target/venv-test
+
+.PHONY: help run stop exec shell test lint bench web build packages venv clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make run              boots an instance in the foreground; DETACH=1 returns when it answers
+run: build venv
+	@tools/run.sh up
+
+## make stop             ends it
+stop:
+	@tools/run.sh down
+
+## make exec CMD='…'     runs a command inside
+exec:
+	@tools/run.sh exec '$(CMD)'
+
+## make shell            opens a shell inside
+shell:
+	@tools/run.sh shell
+
+build: packages
+	@$(CARGO) build --release --locked --workspace --exclude e2e
+
+packages:
+	@tools/packages.sh openssh-server openssh-client cron curl
+
+venv: packages
+	@tools/venv.sh $(VENV) docker/requirements-main.txt /venv/main
+	@tools/venv.sh $(TEST_VENV) tests/requirements.txt
+
+## make test             everything that CI runs after lint
+test:
+	@tools/test.sh
+
+## make lint             formatting, clippy, docs, licences, unused dependencies, scripts, front end
+lint:
+	@tools/lint.sh
+
+## make bench            measures against the peers; ONLY=boot|supervisor|proxy|sync|tunnel|gpu|portal
+bench: build venv
+	@$(CARGO) run --release --locked --quiet -p e2e --bin bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+## make web              rebuilds the portal's page into crates/portald/web/dist
+web:
+	@cd crates/portald/web && npm ci --ignore-scripts --no-fund --no-audit && npm run build
+
+clean:
+	@$(CARGO) clean
+
+## make screenshots      renews docs/screenshots from a running instance: LINK='https://…/?token=…'
+.PHONY: screenshots
+screenshots:
+	@npm ci --prefix tests/browser --ignore-scripts --no-fund --no-audit --silent
+	@mkdir -p docs/screenshots
+	@node tests/browser/screenshots.mjs '$(LINK)' docs/screenshots

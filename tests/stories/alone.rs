@@ -1,0 +1,44 @@
+//! Each daemon on its own.
+
+use anyhow::Result;
+use e2e::{SOON, service_of};
+use testkit::{Sandbox, wait_for};
+
+#[test]
+fn each_daemon_started_alone_runs_answers_health_and_names_its_missing_neighbours() -> Result<()> {
+    // An init that starts nothing: every daemon below is the only one.
+    for (daemon, neighbours) in [
+        ("proxyd", vec!["supervisord"]),
+        ("tunneld", vec!["portal.yaml"]),
+        ("portald", vec!["bootd", "supervisord", "proxyd", "tunneld", "gpuprobe"]),
+        ("gpuprobe", vec![]),
+        ("supervisord", vec!["bootd"]),
+    ] {
+        let sandbox = Sandbox::builder("alone")
+            .copy(e2e::grpcurl()?, "/usr/local/bin/grpcurl")
+            .command(&["/bin/bash", "-c", "mkdir -p /var/log/portal /var/log/supervisor; sleep infinity & wait"])
+            .start()?;
+        let start = match daemon {
+            "supervisord" => "supervisord -n -c /etc/supervisor/supervisord.conf",
+            other => other,
+        };
+        let line = format!("setsid {start} >/tmp/out 2>&1 </dev/null &");
+        assert!(sandbox.exec(&["/bin/bash", "-c", &line])?.status.success());
+        let (package, service) = service_of(daemon);
+        for method in ["grpc.health.v1.Health/Check".to_owned(), format!("berth.{package}.v1.{service}/GetSnapshot")] {
+            let call = format!(
+                "grpcurl -plaintext -authority localhost -unix /run/berth/{daemon}.sock {method}"
+            );
+            wait_for(&format!("{daemon} to answer {method}"), SOON, || {
+                sandbox.exec(&["/bin/bash", "-c", &call]).ok().filter(|output| output.status.success())
+            })?;
+        }
+        for neighbour in neighbours {
+            wait_for(&format!("{daemon} to name {neighbour}"), SOON, || {
+                let said = sandbox.exec(&["cat", "/tmp/out"]).ok()?;
+                said.stdout.contains(neighbour).then_some(())
+            })?;
+        }
+    }
+    Ok(())
+}
