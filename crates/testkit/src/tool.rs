@@ -130,7 +130,8 @@ fn run_inside(exec: Exec) -> anyhow::Result<ExitCode> {
 fn end(stop: &Stop) -> anyhow::Result<ExitCode> {
     let seen = stop.of.find()?;
     let mut code = seen.open_exit_code()?;
-    if let Ok(init) = seen.init_pid() {
+    if seen.is_running()? {
+        let init = seen.init_pid()?;
         let ended = |limit: Duration| {
             poll(limit, || {
                 (!seen.is_running().unwrap_or(false)).then_some(())

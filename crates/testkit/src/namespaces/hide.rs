@@ -123,6 +123,8 @@ const ABSENT: &[&str] = &[
     "/etc/berth",
     "/etc/environment",
     "/etc/portal.yaml",
+    // sshd takes the first value it reads, so the host's would win over ours.
+    "/etc/ssh/sshd_config.d",
     "/etc/supervisor",
     "/etc/vast_boot.d",
     "/opt/berth",
