@@ -53,6 +53,8 @@ impl Stack {
         command.arg("--root").arg(&recipe.overlay);
         command.arg("--bin").arg(&recipe.programs);
         command.arg("--state-dir").arg(dir.path().join("state"));
+        // An interrupted benchmark takes its sandbox along: the pipe ends with this process.
+        command.arg("--hold-stdin").stdin(Stdio::piped());
         command.args(["--publish", &format!("127.0.0.1:{port}:1111")]);
         for (source, target) in &recipe.binds {
             command
@@ -63,10 +65,7 @@ impl Stack {
             command.args(["--env", &format!("{key}={value}")]);
         }
         command.args(["--", "/bin/bash", "-c", STAMP_AND_EXEC, ENTRYPOINT]);
-        command
-            .stdin(Stdio::null())
-            .stdout(console.try_clone()?)
-            .stderr(console);
+        command.stdout(console.try_clone()?).stderr(console);
         let init_pid_file = dir.path().join("state").join(&name).join("init_pid");
         let outer = command.spawn().context("start berth-sandbox")?;
         Ok(Self {
