@@ -1,7 +1,7 @@
 //! Which host paths an instance must not see, and how they vanish: as whiteouts in the upper layer,
 //! made before the overlay is mounted. That costs the same for a file and for a full disk.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -55,11 +55,23 @@ fn empty_files(upper: &Path, dir: &Path) -> io::Result<()> {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             empty_files(upper, &entry.path())?;
+        } else if LOGIN_RECORDS.iter().any(|name| entry.file_name() == *name) {
+            shadow_with_empty(upper, &entry.path())?;
         } else {
             white_out(upper, &entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Puts an empty file of the same owner and mode in the place of a file below.
+fn shadow_with_empty(upper: &Path, path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        mirror_directory(upper, parent)?;
+    }
+    take_after(path, &below(upper, path), |copy| {
+        fs::File::create(copy).map(drop)
+    })
 }
 
 fn white_out(upper: &Path, path: &Path) -> io::Result<()> {
@@ -85,10 +97,21 @@ fn mirror_directory(upper: &Path, dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
         mirror_directory(upper, parent)?;
     }
-    let original: Metadata = fs::metadata(dir)?;
-    DirBuilder::new().mode(0o700).create(&copy)?;
-    chown(&copy, Some(original.uid()), Some(original.gid()))?;
-    fs::set_permissions(&copy, fs::Permissions::from_mode(original.mode() & 0o7777))
+    take_after(dir, &copy, |copy| {
+        DirBuilder::new().mode(0o700).create(copy)
+    })
+}
+
+/// Makes `copy` and gives it the owner and mode of `original`.
+fn take_after(
+    original: &Path,
+    copy: &Path,
+    make: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let original = fs::metadata(original)?;
+    make(copy)?;
+    chown(copy, Some(original.uid()), Some(original.gid()))?;
+    fs::set_permissions(copy, fs::Permissions::from_mode(original.mode() & 0o7777))
 }
 
 fn below(upper: &Path, path: &Path) -> PathBuf {
@@ -116,6 +139,9 @@ fn by_prefix() -> Vec<PathBuf> {
     }
     found
 }
+
+/// Every image has these, and programs complain when they are missing.
+const LOGIN_RECORDS: &[&str] = &["btmp", "faillog", "lastlog", "wtmp"];
 
 /// What a boot writes or an overlay brings: left over from the host it would confuse the boot.
 const ABSENT: &[&str] = &[
