@@ -201,3 +201,6 @@ fn micros(duration: Duration) -> u64 {
 }
 
 const ACCOUNTS: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
