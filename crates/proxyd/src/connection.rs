@@ -1,0 +1,293 @@
+//! One client connection: first byte, TLS, HTTP.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use daemon::Tasks;
+use futures_util::FutureExt as _;
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    authority::Authority,
+    board::Board,
+    body::Body,
+    exchange,
+    feeds::Programs,
+    framing::{Framing, Verdict},
+    gate::{Gate, Transport},
+    head,
+    port::Port,
+    responses,
+    tls::Tls,
+    upstream::Upstreams,
+};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) gate: Gate,
+    pub(crate) tls: Tls,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) programs: Programs,
+    pub(crate) board: Board,
+    pub(crate) tasks: Tasks,
+}
+
+/// What the exchanges of one connection share.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) front: Arc<Front>,
+    pub(crate) port: Arc<Port>,
+    pub(crate) peer: IpAddr,
+    /// Our own address, for clients that name none.
+    pub(crate) local: String,
+    pub(crate) transport: Transport,
+    pub(crate) verdict: Verdict,
+}
+
+/// Serves a connection to its end. A panic in here costs this connection alone.
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, port: Arc<Port>, front: Arc<Front>) {
+    let serving = AssertUnwindSafe(Box::pin(open(stream, peer, port, front))).catch_unwind();
+    match serving.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error, "connection ended early"),
+        Err(_) => tracing::error!("connection ended by a bug of ours"),
+    }
+}
+
+async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    port: Arc<Port>,
+    front: Arc<Front>,
+) -> Result<(), String> {
+    tune(&stream);
+    let local = stream
+        .local_addr()
+        .map_or_else(|_| String::new(), |local| local.to_string());
+    let mut connection = Connection {
+        peer: peer.ip().to_canonical(),
+        local,
+        transport: Transport::Plain,
+        verdict: Verdict::default(),
+        port,
+        front,
+    };
+    if !connection.front.tls.is_wanted() {
+        return http(stream, Arc::new(connection)).await;
+    }
+    match first_byte(&stream, &connection.port).await? {
+        Some(TLS_HANDSHAKE) => {
+            let acceptor = TlsAcceptor::from(certified(&connection.front).await?);
+            let stream = timeout(HANDSHAKE, acceptor.accept(stream))
+                .await
+                .map_err(|_| "the TLS handshake took too long".to_owned())?
+                .map_err(|error| format!("TLS handshake: {error}"))?;
+            connection.transport = Transport::Tls;
+            http(stream, Arc::new(connection)).await
+        }
+        Some(letter) if letter.is_ascii_alphabetic() => {
+            send_to_https(stream, Arc::new(connection)).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Looks at the first byte without taking it; nothing if the client went away.
+async fn first_byte(stream: &TcpStream, port: &Port) -> Result<Option<u8>, String> {
+    let mut byte = [0];
+    tokio::select! {
+        peeked = timeout(FIRST_BYTE, stream.peek(&mut byte)) => {
+            let length = peeked
+                .map_err(|_| "the client sent nothing".to_owned())?
+                .map_err(|error| error.to_string())?;
+            Ok((length > 0).then_some(byte[0]))
+        }
+        () = port.closing.cancelled() => Ok(None),
+    }
+}
+
+/// The TLS settings, once there is a certificate.
+async fn certified(front: &Front) -> Result<Arc<rustls::ServerConfig>, String> {
+    let mut status = front.tls.status();
+    let served = timeout(CERTIFICATE, status.wait_for(|status| status.served)).await;
+    match served {
+        Ok(Ok(_)) => Ok(front.tls.config()),
+        Ok(Err(_)) | Err(_) => Err("no usable certificate".to_owned()),
+    }
+}
+
+async fn http<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = Scanned {
+        framing: Framing::new(connection.verdict.clone()),
+        stream,
+    };
+    let shared = connection.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let connection = shared.clone();
+        async move { Ok::<_, Infallible>(exchange::answer(&connection, request).await) }
+    });
+    let serving = builder()
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        result = serving.as_mut() => return result.map_err(|error| error.to_string()),
+        () = connection.port.closing.cancelled() => {}
+    }
+    // The request in hand is finished; an idle connection ends here.
+    serving.as_mut().graceful_shutdown();
+    let stop = connection.front.tasks.stop();
+    tokio::select! {
+        result = serving => result.map_err(|error| error.to_string()),
+        () = async { stop.requested().await; tokio::time::sleep(DRAIN).await } => {
+            Err("cut at shutdown".to_owned())
+        }
+    }
+}
+
+/// Answers plain HTTP on a port of HTTPS. The redirect is a temporary one: HTTPS may be switched
+/// off again, and browsers never forget a permanent one.
+async fn send_to_https(stream: TcpStream, connection: Arc<Connection>) -> Result<(), String> {
+    let closing = connection.port.closing.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = https_instead(&connection, &request);
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let serving = builder()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        result = serving => result.map_err(|error| error.to_string()),
+        () = closing.cancelled() => Ok(()),
+    }
+}
+
+fn https_instead(connection: &Connection, request: &Request<Incoming>) -> Response<Body> {
+    let status = connection.front.tls.status().borrow().clone();
+    if !status.served {
+        return responses::no_certificate(&status.reason);
+    }
+    let mut hosts = request.headers().get_all(http::header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok().and_then(Authority::parse),
+        _ => None,
+    };
+    let target = request.uri().path_and_query().map(|target| target.as_str());
+    let (Some(host), Some(target)) = (host, target.filter(|target| target.starts_with('/'))) else {
+        return responses::rejection(head::Rejection {
+            status: StatusCode::BAD_REQUEST,
+            reason: "this port speaks HTTPS",
+        });
+    };
+    let outside = connection.port.target().site.outside.get();
+    let location = format!("https://{}{target}", host.with_port(Some(outside)));
+    let mut response = responses::redirect(StatusCode::TEMPORARY_REDIRECT, &location);
+    responses::close(&mut response);
+    response
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER)
+        .max_buf_size(64 * 1024)
+        .half_close(false);
+    builder
+}
+
+fn tune(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = socket2::SockRef::from(stream);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(STALL));
+}
+
+/// A stream whose received bytes pass the framing scanner.
+#[derive(Debug)]
+struct Scanned<S> {
+    stream: S,
+    framing: Framing,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Scanned<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if polled.is_ready() {
+            this.framing.feed(&buffer.filled()[before..]);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Scanned<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// First byte of a TLS record that carries a handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a TLS client may wait for the first certificate.
+const CERTIFICATE: Duration = Duration::from_secs(5);
+const HEADER: Duration = Duration::from_secs(30);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(120);
+/// How long requests in hand may take at shutdown. Part of the shutdown budget.
+const DRAIN: Duration = Duration::from_secs(2);

@@ -1,0 +1,378 @@
+//! One request and its answer.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header,
+    request::Parts,
+    uri::{PathAndQuery, Scheme},
+};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+
+use crate::{
+    auth::{self, Admission, Decision, Facts, Refusal, query},
+    body::Body,
+    connection::Connection,
+    forward::{self, Hop},
+    gate,
+    head::{self, AMBIGUOUS, Head, Kind, Rejection},
+    port::Target,
+    responses::{self, Attempt, Audience},
+    upstream::{Failure, Repeat},
+    websocket,
+};
+
+/// Answers a request: by the app behind the port if it may pass, otherwise by ourselves.
+pub(crate) async fn answer(
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let mut response = decide(connection, &parts, body, upgrade).await;
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+        // The framing scanner does not follow chunks, so nothing may come after them.
+        responses::close(&mut response);
+    }
+    let status = response.status();
+    connection.port.counters.answered(status);
+    connection.front.board.counted();
+    tracing::debug!(
+        method = %parts.method,
+        path = parts.uri.path(),
+        status = status.as_u16(),
+        "answered"
+    );
+    response
+}
+
+async fn decide(
+    connection: &Arc<Connection>,
+    parts: &Parts,
+    body: Incoming,
+    upgrade: Option<OnUpgrade>,
+) -> Response<Body> {
+    if connection.verdict.is_ambiguous() {
+        return responses::rejection(Rejection {
+            status: StatusCode::BAD_REQUEST,
+            reason: AMBIGUOUS,
+        });
+    }
+    let head = match head::check(parts, &connection.local) {
+        Ok(head) => head,
+        Err(rejection) => return responses::rejection(rejection),
+    };
+    let target = connection.port.target();
+    let facts = Facts {
+        method: &parts.method,
+        target: target_of(parts),
+        headers: &parts.headers,
+        websocket: head.kind == Kind::WebSocket,
+        origin: head.origin,
+    };
+    let gate = &connection.front.gate;
+    let key = gate.key();
+    match auth::decide(gate.policy(&key, target.site.auth), &facts, gate::now()) {
+        Decision::Resolver => responses::resolver(),
+        Decision::Own(name) => own(connection, &head, parts, body, &name).await,
+        Decision::Enter { target } => {
+            let location = own_url(connection, &head, &target);
+            let response = responses::redirect(StatusCode::FOUND, &location);
+            with_session(connection, response)
+        }
+        Decision::Refuse(refusal) => refuse(connection, parts, refusal),
+        Decision::Admit(admission) => {
+            let start_session = admission.start_session;
+            let exchange = Exchange {
+                connection,
+                parts,
+                head,
+                target: &target,
+                admission: &admission,
+            };
+            let response = exchange.forward(body, upgrade).await;
+            if start_session {
+                with_session(connection, response)
+            } else {
+                response
+            }
+        }
+    }
+}
+
+/// A request that goes to the app.
+struct Exchange<'a> {
+    connection: &'a Arc<Connection>,
+    parts: &'a Parts,
+    head: Head<'a>,
+    target: &'a Target,
+    admission: &'a Admission,
+}
+
+impl Exchange<'_> {
+    async fn forward(&self, body: Incoming, upgrade: Option<OnUpgrade>) -> Response<Body> {
+        let Some(uri) = self.uri() else {
+            return responses::problem(StatusCode::BAD_REQUEST, "the request target is malformed");
+        };
+        let empty = body.is_end_stream();
+        let repeat = if empty && is_idempotent(&self.parts.method) {
+            Repeat::Once
+        } else {
+            Repeat::Never
+        };
+        let mut body = Some(body).filter(|_| !empty);
+        let build = || {
+            let mut request = Request::new(body.take().map_or_else(Body::empty, Body::Stream));
+            *request.method_mut() = self.parts.method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = self.headers();
+            request
+        };
+        let answer = self.connection.front.upstreams.send(repeat, build).await;
+        if self.connection.port.counters.reached(answer.is_ok()) {
+            self.connection.front.board.changed();
+        }
+        match answer {
+            Ok(response) => self.pass_back(response, upgrade),
+            Err(failure) => self.not_ready(failure),
+        }
+    }
+
+    fn uri(&self) -> Option<Uri> {
+        let path = match &self.admission.target {
+            Some(target) => target.parse().ok()?,
+            None => self
+                .parts
+                .uri
+                .path_and_query()
+                .cloned()
+                .unwrap_or_else(|| PathAndQuery::from_static("/")),
+        };
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.target.inside.clone());
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).ok()
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let gate = &self.connection.front.gate;
+        let hop = Hop {
+            peer: self.connection.peer,
+            transport: self.connection.transport,
+            outside: self.head.authority,
+            inside: self.target.inside.as_str(),
+            kind: self.head.kind,
+            origin: self.head.origin,
+            admission: self.admission,
+            cookie: gate.cookie(),
+        };
+        forward::request(&self.parts.headers, &hop, |value| {
+            gate.access.credentials.accepts_token(value)
+        })
+    }
+
+    fn pass_back(
+        &self,
+        mut response: Response<Incoming>,
+        upgrade: Option<OnUpgrade>,
+    ) -> Response<Body> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let websocket = head::lists(response.headers(), &header::UPGRADE, "websocket");
+        forward::response(response.headers_mut(), self.target.inside.as_str());
+        *response.version_mut() = Version::HTTP_11;
+        if !switched {
+            return response.map(Body::Stream);
+        }
+        let (Kind::WebSocket, true, Some(client)) = (self.head.kind, websocket, upgrade) else {
+            return self.not_ready(Failure::Broken);
+        };
+        // From here on the client's bytes are no HTTP.
+        self.connection.verdict.switch_off();
+        websocket::start(self.connection, client, hyper::upgrade::on(&mut response));
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONNECTION,
+            header::HeaderValue::from_static("Upgrade"),
+        );
+        headers.insert(
+            header::UPGRADE,
+            header::HeaderValue::from_static("websocket"),
+        );
+        response.map(|_| Body::empty())
+    }
+
+    fn not_ready(&self, failure: Failure) -> Response<Body> {
+        let site = &self.target.site;
+        let told = site.program.as_ref().and_then(|program| {
+            let programs = self.connection.front.programs.borrow();
+            programs.as_ref()?.get(program.as_str()).cloned()
+        });
+        let known = match failure {
+            Failure::Refused => "It does not accept connections yet.",
+            Failure::TimedOut => "It does not accept connections in time.",
+            Failure::Broken => "It ended the connection without an answer.",
+        };
+        let state = match (failure, told) {
+            (Failure::Refused | Failure::TimedOut, Some(told)) => told,
+            (Failure::Broken, Some(_)) | (_, None) => known.to_owned(),
+        };
+        responses::not_ready(&site.app, &state, Audience::of(&self.parts.headers))
+    }
+}
+
+fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<Body> {
+    if refusal == Refusal::Unauthorized {
+        connection.port.counters.refused();
+    }
+    // A wrong token is not carried into the page that asks for the right one.
+    let tokens = query::tokens(target_of(parts), |_| true);
+    let next = match tokens.ours {
+        0 => target_of(parts),
+        _ => &tokens.without_ours,
+    };
+    responses::refused(refusal, Audience::of(&parts.headers), next)
+}
+
+/// Answers one of our own pages under `/.berth/`.
+async fn own(
+    connection: &Arc<Connection>,
+    head: &Head<'_>,
+    parts: &Parts,
+    body: Incoming,
+    name: &str,
+) -> Response<Body> {
+    let reading = matches!(parts.method, Method::GET | Method::HEAD);
+    match name {
+        "login" if reading => {
+            let query = query::split(target_of(parts)).1.unwrap_or_default();
+            let next = field(query, "next").unwrap_or_default();
+            responses::login(StatusCode::OK, local(&next), Attempt::None)
+        }
+        "login" if parts.method == Method::POST => {
+            if head.origin == auth::Origin::Other {
+                return refuse(connection, parts, Refusal::CrossOrigin);
+            }
+            log_in(connection, head, body).await
+        }
+        _ if reading => responses::asset(name).unwrap_or_else(|| {
+            responses::problem(StatusCode::NOT_FOUND, "there is no such page of the proxy")
+        }),
+        _ => responses::problem(StatusCode::METHOD_NOT_ALLOWED, "this page is for reading"),
+    }
+}
+
+async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Response<Body> {
+    let form = tokio::time::timeout(FORM_TIME, Limited::new(body, FORM_SIZE).collect()).await;
+    let Ok(Ok(form)) = form else {
+        let mut response = responses::problem(
+            StatusCode::BAD_REQUEST,
+            "the login form did not arrive whole",
+        );
+        responses::close(&mut response);
+        return response;
+    };
+    let form = form.to_bytes();
+    let form = String::from_utf8_lossy(&form);
+    let next = field(&form, "next").unwrap_or_default();
+    let token = field(&form, "token").unwrap_or_default();
+    let credentials = &connection.front.gate.access.credentials;
+    if !credentials.accepts_token(token.trim().as_bytes()) {
+        connection.port.counters.refused();
+        return responses::login(StatusCode::UNAUTHORIZED, local(&next), Attempt::Failed);
+    }
+    let location = own_url(connection, head, local(&next));
+    with_session(
+        connection,
+        responses::redirect(StatusCode::SEE_OTHER, &location),
+    )
+}
+
+fn with_session(connection: &Connection, mut response: Response<Body>) -> Response<Body> {
+    let gate = &connection.front.gate;
+    if let Some(line) = gate.start_session(connection.transport) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+/// A `Location` that stays on this site. Browsers read `//host` and `/\host` as another host, so
+/// such paths are written with ours before them.
+fn own_url(connection: &Connection, head: &Head<'_>, target: &str) -> String {
+    if !leads_elsewhere(target) {
+        return target.to_owned();
+    }
+    let scheme = match connection.transport {
+        gate::Transport::Plain => "http",
+        gate::Transport::Tls => "https",
+    };
+    format!("{scheme}://{}{target}", head.authority.text)
+}
+
+/// Where to go after a login, if that is a path of this site.
+fn local(next: &str) -> &str {
+    let printable = next.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    if next.starts_with('/') && printable && !leads_elsewhere(next) {
+        next
+    } else {
+        "/"
+    }
+}
+
+fn leads_elsewhere(target: &str) -> bool {
+    matches!(target.as_bytes(), [b'/', b'/' | b'\\', ..])
+}
+
+/// The first value of a form field.
+fn field(form: &str, name: &str) -> Option<String> {
+    let value = form
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    String::from_utf8(query::decode(value)).ok()
+}
+
+fn target_of(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", PathAndQuery::as_str)
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
+const FORM_SIZE: usize = 8 * 1024;
+const FORM_TIME: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_leads_only_to_paths_of_this_site() {
+        assert_eq!(local("/lab?x=%20"), "/lab?x=%20");
+        for elsewhere in [
+            "",
+            "lab",
+            "//evil",
+            "/\\evil",
+            "https://evil",
+            "/a\r\nb",
+            "/\tb",
+        ] {
+            assert_eq!(local(elsewhere), "/", "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn form_fields_are_decoded() {
+        assert_eq!(
+            field("a=1&next=%2Fx+y&next=2", "next").as_deref(),
+            Some("/x y")
+        );
+        assert_eq!(field("nextx=1", "next"), None);
+    }
+}

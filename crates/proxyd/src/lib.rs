@@ -1,0 +1,39 @@
+//! Authenticated HTTPS in front of every app.
+//!
+//! One listener per external port. Deciding is pure ([`route`], [`auth`], `head`, `framing`);
+//! acting is the rest:
+//!
+//! ```text
+//! accept -> first byte -> TLS -> hyper -> head::check -> auth::decide -> upstream | websocket
+//!                 \-> 307 to https          \-> refused   \-> login, 401, 403   \-> not ready
+//! ```
+//!
+//! A credential of ours never reaches an app, a log or a URL that proxyd emits. proxyd owns its
+//! sessions and its counters, and nothing of any other daemon.
+
+pub mod auth;
+mod authority;
+mod board;
+mod body;
+mod connection;
+mod environment;
+mod exchange;
+mod feeds;
+mod files;
+mod forward;
+mod framing;
+mod gate;
+mod head;
+mod port;
+mod responses;
+pub mod route;
+mod run;
+mod service;
+mod settings;
+mod sites;
+mod tls;
+mod upstream;
+mod websocket;
+
+pub use run::run;
+pub use settings::Settings;

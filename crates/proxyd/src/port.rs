@@ -1,0 +1,201 @@
+//! One external port: its listener, and what happened there.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use http::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connection::{self, Front},
+    route::Site,
+};
+
+/// A port and the app behind it, which may change while connections are open.
+#[derive(Debug)]
+pub(crate) struct Port {
+    site: ArcSwap<Target>,
+    listening: ArcSwap<Listening>,
+    pub(crate) counters: Counters,
+    /// Cancelled when the port is served no longer.
+    pub(crate) closing: CancellationToken,
+}
+
+/// A site with what every request to it needs.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) site: Site,
+    /// `host:port` of the app.
+    pub(crate) inside: http::uri::Authority,
+}
+
+/// Whether the port could be bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listening {
+    Starting,
+    Yes,
+    Failed(String),
+}
+
+/// What was answered on a port since start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    classes: [AtomicU64; 4],
+    unauthorized: AtomicU64,
+    pub(crate) websockets: AtomicU32,
+    tried: AtomicBool,
+    reached: AtomicBool,
+}
+
+/// A copy of the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Answers with a status of 200, 300, 400 and 500 upwards.
+    pub(crate) classes: [u64; 4],
+    pub(crate) unauthorized: u64,
+    pub(crate) websockets: u32,
+    /// Whether the last request reached the app; nothing before the first.
+    pub(crate) reached: Option<bool>,
+}
+
+impl Port {
+    pub(crate) fn new(target: Target, closing: CancellationToken) -> Self {
+        Self {
+            site: ArcSwap::from_pointee(target),
+            listening: ArcSwap::from_pointee(Listening::Starting),
+            counters: Counters::default(),
+            closing,
+        }
+    }
+
+    pub(crate) fn target(&self) -> Arc<Target> {
+        self.site.load_full()
+    }
+
+    /// Puts another app behind the port; the next request of every connection goes there.
+    pub(crate) fn retarget(&self, target: Target) {
+        self.site.store(Arc::new(target));
+    }
+
+    pub(crate) fn listening(&self) -> Arc<Listening> {
+        self.listening.load_full()
+    }
+
+    /// Listens until the port is closed. A port that is taken is tried again: its owner may go.
+    pub(crate) async fn run(self: Arc<Self>, front: Arc<Front>, bind: IpAddr) {
+        let closing = self.closing.clone();
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = self.listen(front, bind) => {}
+        }
+    }
+
+    async fn listen(self: Arc<Self>, front: Arc<Front>, bind: IpAddr) {
+        let address = SocketAddr::new(bind, self.target().site.listen.get());
+        let mut pause = FIRST_RETRY;
+        loop {
+            let error = match TcpListener::bind(address).await {
+                Ok(listener) => {
+                    self.set(&front, Listening::Yes);
+                    tracing::info!(%address, app = self.target().site.app, "listening");
+                    accept_all(listener, &self, &front).await;
+                    return;
+                }
+                Err(error) => explain(address, &error),
+            };
+            if *self.listening() != Listening::Failed(error.clone()) {
+                let app = &self.target().site.app;
+                tracing::error!(error, app, "app is not served; trying again");
+                self.set(&front, Listening::Failed(error));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_RETRY);
+        }
+    }
+
+    fn set(&self, front: &Front, listening: Listening) {
+        self.listening.store(Arc::new(listening));
+        front.board.changed();
+    }
+}
+
+impl Target {
+    /// Nothing if the app's host cannot stand in a URL.
+    pub(crate) fn new(site: Site) -> Option<Self> {
+        let host = if site.host.contains(':') && !site.host.starts_with('[') {
+            format!("[{}]", site.host)
+        } else {
+            site.host.clone()
+        };
+        let inside = format!("{host}:{}", site.upstream).parse().ok()?;
+        Some(Self { site, inside })
+    }
+}
+
+impl Counters {
+    pub(crate) fn answered(&self, status: StatusCode) {
+        // An upgraded connection is counted as a success, like the page that asked for it.
+        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
+        self.classes[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.unauthorized.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Remembers whether the app answered; true if that differs from the last time.
+    pub(crate) fn reached(&self, reached: bool) -> bool {
+        let first = !self.tried.swap(true, Ordering::Relaxed);
+        self.reached.swap(reached, Ordering::Relaxed) != reached || first
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let tried = self.tried.load(Ordering::Relaxed);
+        Counts {
+            classes: [0, 1, 2, 3].map(|class: usize| self.classes[class].load(Ordering::Relaxed)),
+            unauthorized: self.unauthorized.load(Ordering::Relaxed),
+            websockets: self.websockets.load(Ordering::Relaxed),
+            reached: tried.then(|| self.reached.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+async fn accept_all(listener: TcpListener, port: &Arc<Port>, front: &Arc<Front>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => admit(stream, peer, port, front),
+            // Mostly a lack of descriptors: a pause lets some come free and keeps the log short.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(stream: TcpStream, peer: SocketAddr, port: &Arc<Port>, front: &Arc<Front>) {
+    let span = tracing::debug_span!("conn", %peer);
+    let task = connection::serve(stream, peer, port.clone(), front.clone());
+    front.tasks.spawn("connection", span, task);
+}
+
+fn explain(address: SocketAddr, error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        format!("port {} is taken by another program", address.port())
+    } else {
+        format!("failed to listen on {address}: {error}")
+    }
+}
+
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,128 @@
+//! Puts the parts together and starts them.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::proxy::proxy_service_server::ProxyServiceServer;
+use daemon::{Context, Epoch, Tasks};
+use instance::{Access, Variables};
+use tokio::sync::watch;
+use tracing::info_span;
+
+use crate::{
+    board::{self, Board, Numbered},
+    connection::Front,
+    environment,
+    feeds::Feed,
+    gate::Gate,
+    service::Service,
+    settings::Settings,
+    sites::Sites,
+    tls::Tls,
+    upstream::Upstreams,
+};
+
+/// Runs proxyd until it is asked to stop.
+///
+/// # Errors
+/// When the daemon's own socket cannot be bound. Everything else costs only itself.
+pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
+    let epoch = Epoch::now();
+    let listener = ipc::Listener::bind(&settings.socket)?;
+    let (variables, file_problem) =
+        environment::effective(&context.environment, &settings.environment_file);
+    let (feed, programs) = Feed::new();
+    let mut problems: Vec<String> = file_problem.into_iter().collect();
+    let gate = gate(&settings, &variables, &mut problems);
+    for problem in &problems {
+        tracing::error!(problem, "input refused");
+    }
+    let tls = Tls::new(gate.access.https, &settings.certificate, &settings.key)
+        .context("failed to set up TLS")?;
+    let front = Arc::new(Front {
+        gate,
+        tls,
+        upstreams: Upstreams::new(),
+        programs,
+        board: Board::default(),
+        tasks: context.tasks.clone(),
+    });
+    let degraded = !context.problems.is_empty();
+    problems.extend(context.problems);
+    front.board.set_problems("input", problems);
+
+    let (views, receiver) = watch::channel(Numbered {
+        generation: 1,
+        view: Arc::new(board::view(&front)),
+    });
+    let tasks = &context.tasks;
+    let sites = Sites::new(front.clone(), settings.clone(), variables);
+    tasks.spawn("sites", info_span!("sites"), sites.follow());
+    start(tasks, "publish", {
+        let front = front.clone();
+        async move { board::publish(&front, views).await }
+    });
+    start(tasks, "certificate", {
+        let front = front.clone();
+        async move { front.tls.follow().await }
+    });
+    let supervisor = settings.supervisor_socket.clone();
+    start(tasks, "supervisord", async move {
+        feed.follow(&supervisor).await
+    });
+
+    let service = Service {
+        epoch,
+        views: receiver,
+        front,
+    };
+    let server =
+        ipc::Server::new(api::FILE_DESCRIPTOR_SET).add_service(ProxyServiceServer::new(service));
+    let (health, services) = (server.health(), server.services());
+    let stop = tasks.stop().clone();
+    let token = stop.token();
+    tasks.spawn("grpc", info_span!("grpc"), async move {
+        if let Err(error) = server.serve(listener, token).await {
+            tracing::error!(error = %error, "gRPC ended");
+            stop.request();
+        }
+    });
+    if degraded {
+        health.set_degraded(&services).await;
+    }
+    tracing::info!(
+        socket = %settings.socket.display(),
+        version = env!("CARGO_PKG_VERSION"),
+        "proxyd is ready"
+    );
+    tasks.stop().requested().await;
+    Ok(())
+}
+
+/// Starts work that has no end of its own and nothing to finish.
+fn start<F>(tasks: &Tasks, name: &'static str, work: F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let stop = tasks.stop().clone();
+    tasks.spawn(name, info_span!("part", name), async move {
+        tokio::select! {
+            () = work => {}
+            () = stop.requested() => {}
+        }
+    });
+}
+
+fn gate(settings: &Settings, variables: &Variables, problems: &mut Vec<String>) -> Gate {
+    let (access, refused) = Access::from_variables(variables);
+    problems.extend(refused.iter().map(ToString::to_string));
+    if access.auth && !access.credentials.any() {
+        problems.push(
+            "no credential is set, so nobody can log in; set WEB_PASSWORD or OPEN_BUTTON_TOKEN"
+                .to_owned(),
+        );
+    }
+    let (gate, problem) = Gate::open(access, &settings.state_dir);
+    problems.extend(problem);
+    gate
+}

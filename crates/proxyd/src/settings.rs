@@ -1,0 +1,46 @@
+//! What can be set in `/etc/berth/proxyd.toml`, `PROXYD_*` variables and flags.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of proxyd. What concerns the instance as a whole (credentials, `ENABLE_HTTPS`, ports)
+/// comes from the instance's own variables instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Address to listen on, for every external port.
+    pub bind: IpAddr,
+    /// Socket of `berth.proxy.v1`.
+    pub socket: PathBuf,
+    /// The list of apps.
+    pub portal_yaml: PathBuf,
+    /// PEM certificate chain for HTTPS.
+    pub certificate: PathBuf,
+    /// PEM private key for HTTPS.
+    pub key: PathBuf,
+    /// Where the session key is kept.
+    pub state_dir: PathBuf,
+    /// Variables that override those of the process, so that an edit and a restart take effect.
+    pub environment_file: PathBuf,
+    /// Socket of supervisord, which tells why an app is not ready.
+    pub supervisor_socket: PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            socket: "/run/berth/proxyd.sock".into(),
+            portal_yaml: instance::portal_yaml::PATH.into(),
+            certificate: "/etc/instance.crt".into(),
+            key: "/etc/instance.key".into(),
+            state_dir: "/var/lib/berth/proxyd".into(),
+            environment_file: "/etc/environment".into(),
+            supervisor_socket: "/run/berth/supervisord.sock".into(),
+        }
+    }
+}

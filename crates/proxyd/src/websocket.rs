@@ -1,0 +1,121 @@
+//! An upgraded connection: bytes both ways until both sides are done.
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
+};
+
+use crate::{connection::Connection, port::Port};
+
+/// Starts passing bytes as soon as both sides have switched protocols.
+pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) {
+    let open = Open::new(connection);
+    let stop = connection.front.tasks.stop().clone();
+    let task = async move {
+        let _open = open;
+        let (client, app) = match tokio::try_join!(client, app) {
+            Ok(both) => both,
+            Err(error) => {
+                tracing::debug!(%error, "websocket not established");
+                return;
+            }
+        };
+        // At shutdown there is nothing to finish: the client connects again by itself.
+        tokio::select! {
+            () = pass(client, app) => {}
+            () = stop.requested() => {}
+        }
+    };
+    let span = tracing::debug_span!("websocket", peer = %connection.peer);
+    connection.front.tasks.spawn("websocket", span, task);
+}
+
+/// Passes bytes both ways. When one side has ended, the other may linger for a while.
+async fn pass(client: Upgraded, app: Upgraded) {
+    let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
+    let (app_reads, app_writes) = tokio::io::split(TokioIo::new(app));
+    let up = copy(client_reads, app_writes);
+    let down = copy(app_reads, client_writes);
+    either_then_linger(up, down).await;
+}
+
+async fn either_then_linger(
+    up: impl Future<Output = io::Result<()>>,
+    down: impl Future<Output = io::Result<()>>,
+) {
+    let mut up = std::pin::pin!(up);
+    let mut down = std::pin::pin!(down);
+    let (result, first) = tokio::select! {
+        result = &mut up => (result, First::Up),
+        result = &mut down => (result, First::Down),
+    };
+    if result.is_err() {
+        return;
+    }
+    let rest = async {
+        match first {
+            First::Up => down.await,
+            First::Down => up.await,
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+/// The direction that ended first.
+enum First {
+    Up,
+    Down,
+}
+
+/// Copies until the end of `from`, then tells `to` that no more will come.
+async fn copy<T: AsyncRead + AsyncWrite>(
+    mut from: ReadHalf<T>,
+    mut to: WriteHalf<T>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..length]).await?;
+        to.flush().await?;
+    }
+}
+
+/// Counts a WebSocket while it lives.
+struct Open {
+    port: Arc<Port>,
+    front: Arc<crate::connection::Front>,
+}
+
+impl Open {
+    fn new(connection: &Connection) -> Self {
+        let open = Self {
+            port: connection.port.clone(),
+            front: connection.front.clone(),
+        };
+        open.count(|count| count.saturating_add(1));
+        open
+    }
+
+    fn count(&self, change: impl Fn(u32) -> u32) {
+        let order = std::sync::atomic::Ordering::Relaxed;
+        let websockets = &self.port.counters.websockets;
+        let _ = websockets.fetch_update(order, order, |count| Some(change(count)));
+        self.front.board.changed();
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.count(|count| count.saturating_sub(1));
+    }
+}
+
+/// Small, because thousands of them may lie idle.
+const BUFFER: usize = 4 * 1024;
+const LINGER: Duration = Duration::from_secs(60);
