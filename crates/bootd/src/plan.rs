@@ -4,7 +4,10 @@
 //! has a file of its name there: unchanged, the step runs; edited, the file is sourced in its
 //! place; deleted, the step is skipped.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     facts::{Facts, Launch, Script},
@@ -46,7 +49,7 @@ pub(crate) enum Action {
 }
 
 /// Makes the plan; `boot_dir` is the directory the scripts of the facts come from.
-pub(crate) fn plan(facts: &Facts, boot_dir: &std::path::Path) -> Plan {
+pub(crate) fn plan(facts: &Facts, boot_dir: &Path) -> Plan {
     let mut notices = facts.options.remarks.clone();
     let mut steps: Vec<Step> = Native::ALL
         .iter()
@@ -55,24 +58,16 @@ pub(crate) fn plan(facts: &Facts, boot_dir: &std::path::Path) -> Plan {
             action: native_action(*native, facts, boot_dir),
         })
         .collect();
-    for script in facts.scripts.iter().flatten() {
-        if is_native(&script.name) {
-            continue;
+    let scripts = facts.scripts.iter().flatten();
+    for script in scripts.filter(|script| !is_native(&script.name)) {
+        let action = script_action(script, boot_dir);
+        if let Action::Skip(reason) = &action {
+            let subject = format!("boot script {:?}", script.name);
+            notices.push((subject, format!("is skipped: {reason}")));
         }
-        let Some(name) = script.name.strip_suffix(".sh") else {
-            continue;
-        };
-        let action = if script.content.is_some() {
-            Action::Source(boot_dir.join(&script.name))
-        } else {
-            notices.push((
-                format!("boot script {}", script.name),
-                "cannot be read and is skipped; check its mode and its link".to_owned(),
-            ));
-            Action::Skip("the file cannot be read".to_owned())
-        };
+        let name = script.name.trim_end_matches(".sh");
         steps.push(Step {
-            name: name.to_owned(),
+            name: name.escape_debug().to_string(),
             action,
         });
     }
@@ -91,7 +86,7 @@ pub(crate) fn plan(facts: &Facts, boot_dir: &std::path::Path) -> Plan {
     }
 }
 
-fn native_action(native: Native, facts: &Facts, boot_dir: &std::path::Path) -> Action {
+fn native_action(native: Native, facts: &Facts, boot_dir: &Path) -> Action {
     if native == Native::Certificate && facts.options.no_cert_gen {
         return Action::Skip("--no-cert-gen was given".to_owned());
     }
@@ -104,6 +99,17 @@ fn native_action(native: Native, facts: &Facts, boot_dir: &std::path::Path) -> A
         Some(_) => Action::Source(boot_dir.join(file)),
         None => Action::Skip(format!("{} was deleted", boot_dir.join(file).display())),
     }
+}
+
+/// The shell is told one script per line.
+fn script_action(script: &Script, boot_dir: &Path) -> Action {
+    if script.name.chars().any(char::is_control) {
+        return Action::Skip("its name holds a control character; rename it".to_owned());
+    }
+    if script.content.is_none() {
+        return Action::Skip("it cannot be read; check its mode and its link".to_owned());
+    }
+    Action::Source(boot_dir.join(&script.name))
 }
 
 /// Line ends are not an edit: templates pass files through editors that change them. A file that

@@ -1,6 +1,8 @@
 //! From the command line to the exit code.
 
 use std::{
+    io,
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, mpsc},
@@ -22,7 +24,7 @@ use crate::{
     cli::{Arguments, Command, HELP},
     facts::Facts,
     init::{Handle, Init},
-    plan::plan,
+    plan::{Plan, plan},
     sequence::Sequence,
     service::{self, Health},
     settings::Settings,
@@ -37,26 +39,19 @@ pub fn main() -> ExitCode {
             .skip(1)
             .map(|argument| argument.to_string_lossy().into_owned()),
     );
-    let environment: Variables = std::env::vars_os()
-        .map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
+    let environment = Environment::read();
     match arguments.command {
         Command::Help => print(HELP),
         Command::Version => print(concat!("bootd ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Check => return check(&arguments, environment),
-        Command::PrintConfig => match load(&arguments, &environment) {
+        Command::Check => return check(&arguments, &environment.variables),
+        Command::PrintConfig => match load(&arguments, &environment.variables) {
             Ok(loaded) => print(&format!("{}\n", loaded.describe())),
             Err(error) => return refuse(&error),
         },
         Command::Plan => {
-            let (settings, _) = settings(&arguments, &environment);
+            let (settings, _) = settings(&arguments, &environment.variables);
             let disk = Disk::at(&settings.root);
-            let facts = Facts::read(&disk, &settings, environment, arguments.options);
+            let facts = Facts::read(&disk, &settings, environment.variables, arguments.options);
             print(&plan(&facts, &settings.boot_dir).to_string());
         }
         Command::Boot => return boot(arguments, environment, started).into(),
@@ -64,16 +59,42 @@ pub fn main() -> ExitCode {
     Exit::Clean.into()
 }
 
-fn boot(arguments: Arguments, environment: Variables, started: Instant) -> Exit {
+/// The environment bootd was started with.
+struct Environment {
+    variables: Variables,
+    /// Names of variables that are no valid text; what cannot be read in them was replaced.
+    damaged: Vec<String>,
+}
+
+impl Environment {
+    fn read() -> Self {
+        let mut damaged = Vec::new();
+        let variables = std::env::vars_os().map(|(name, value)| {
+            let text = name.to_string_lossy().into_owned();
+            if name.to_str().is_none() || value.to_str().is_none() {
+                damaged.push(text.clone());
+            }
+            (text, value.to_string_lossy().into_owned())
+        });
+        let variables = variables.collect();
+        Self { variables, damaged }
+    }
+}
+
+fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exit {
     // Before any other thread exists, so that all of them inherit the mask.
     let signals = match Signals::block_all() {
         Ok(signals) => signals,
         Err(error) => return give_up(&format!("failed to read signals: {error}")),
     };
-    let (settings, problems) = settings(&arguments, &environment);
-    install_telemetry(&settings, &environment);
+    let (settings, problems) = settings(&arguments, &environment.variables);
+    if UnixStream::connect(&settings.socket).is_ok() {
+        let socket = settings.socket.display();
+        return give_up(&format!("another bootd answers on {socket}; it goes on"));
+    }
+    install_telemetry(&settings, &environment.variables);
     let disk = Disk::at(&settings.root);
-    let facts = Facts::read(&disk, &settings, environment, arguments.options);
+    let facts = Facts::read(&disk, &settings, environment.variables, arguments.options);
     if !facts.is_init
         && let Err(error) = set_child_subreaper(true)
     {
@@ -84,37 +105,67 @@ fn boot(arguments: Arguments, environment: Variables, started: Instant) -> Exit 
     for problem in &problems {
         board.notice("settings", problem.clone());
     }
+    for name in environment.damaged {
+        board.notice(name, "is not valid UTF-8; the invalid bytes were replaced");
+    }
     let health = if problems.is_empty() {
         Health::Good
     } else {
         Health::Degraded
     };
-    let children = Arc::new(Children::default());
-    let init = Init::new(
-        signals,
-        Arc::clone(&children),
-        board.clone(),
-        settings.supervisor.clone(),
-    );
-    let init = match init {
-        Ok(init) => init,
-        Err(error) => return give_up(&format!("failed to open an event descriptor: {error}")),
-    };
-    let service = Service::start(&board, init.handle(), settings.socket.clone(), health);
-    let sequence = Sequence {
+    let boot = Boot {
         plan,
         settings,
         environment: facts.environment,
-        board: board.clone(),
-        init: init.handle(),
-        children,
+        board,
         disk,
+        health,
     };
-    start_thread("boot", &board, || sequence.run());
-    init.run();
-    service.stop();
-    tracing::info!(ran = ?started.elapsed(), "bootd stopped");
-    Exit::Clean
+    match boot.run(signals) {
+        Ok(()) => {
+            tracing::info!(ran = ?started.elapsed(), "bootd stopped");
+            Exit::Clean
+        }
+        Err(error) => give_up(&format!("failed to open an event descriptor: {error}")),
+    }
+}
+
+/// What the threads are made from.
+struct Boot {
+    plan: Plan,
+    settings: Settings,
+    environment: Variables,
+    board: Board,
+    disk: Disk,
+    health: Health,
+}
+
+impl Boot {
+    /// Starts the other threads and is the init until the instance has ended.
+    fn run(self, signals: Signals) -> io::Result<()> {
+        let children = Arc::new(Children::default());
+        let init = Init::new(
+            signals,
+            Arc::clone(&children),
+            self.board.clone(),
+            self.settings.supervisor.clone(),
+        )?;
+        let socket = self.settings.socket.clone();
+        let service = Service::start(&self.board, init.handle(), socket, self.health);
+        let sequence = Sequence {
+            plan: self.plan,
+            settings: self.settings,
+            environment: self.environment,
+            board: self.board.clone(),
+            init: init.handle(),
+            children,
+            disk: self.disk,
+        };
+        start_thread("boot", &self.board, || sequence.run());
+        init.run();
+        service.stop();
+        Ok(())
+    }
 }
 
 /// The thread of the gRPC service.
@@ -203,8 +254,8 @@ fn load(arguments: &Arguments, environment: &Variables) -> Result<Loaded<Setting
     })
 }
 
-fn check(arguments: &Arguments, environment: Variables) -> ExitCode {
-    match load(arguments, &environment) {
+fn check(arguments: &Arguments, environment: &Variables) -> ExitCode {
+    match load(arguments, environment) {
         Ok(loaded) if loaded.problems.is_empty() => Exit::Clean.into(),
         Ok(loaded) => refuse(&loaded.problems.join("\n")),
         Err(error) => refuse(&error),

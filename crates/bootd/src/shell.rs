@@ -25,7 +25,7 @@ use nix::{
     unistd::pipe2,
 };
 
-use crate::system::{Children, Ending, ExitWatch, Group, Owner, Spawn};
+use crate::system::{Children, Ending, ExitWatch, Group, Owner, Spawn, find};
 
 use report::{Report, Reports};
 
@@ -151,39 +151,16 @@ impl Shell {
     }
 
     fn start(&mut self, environment: &Variables) -> io::Result<Running> {
-        let output = match &self.output {
-            Some(output) => output.try_clone()?,
-            None => {
-                let output = output::open(&self.log)?;
-                let clone = output.try_clone()?;
-                self.output = Some(output);
-                clone
-            }
-        };
+        let output = self.output()?;
         let (commands_out, commands) = pipe2(OFlag::O_CLOEXEC)?;
         let (reports, reports_in) = pipe2(OFlag::O_CLOEXEC)?;
         fcntl(&reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let watch = ExitWatch::new()?;
         let mark = format!("berth-{}-{}", std::process::id(), reports_in.as_raw_fd());
         let workspace = environment.get("WORKSPACE").map_or("/", String::as_str);
-        let path = environment
-            .get("PATH")
-            .map_or("/usr/bin:/bin", String::as_str);
-        let env = crate::system::find("env", path).unwrap_or_else(|| "/usr/bin/env".into());
         let spawn = Spawn {
             program: self.program.clone(),
-            arguments: vec![
-                "--noprofile".to_owned(),
-                "--norc".to_owned(),
-                "-c".to_owned(),
-                DRIVER.to_owned(),
-                "bash".to_owned(),
-                commands_out.as_raw_fd().to_string(),
-                reports_in.as_raw_fd().to_string(),
-                mark.clone(),
-                self.state_dir.join(STATE_FILE).display().to_string(),
-                env.display().to_string(),
-            ],
+            arguments: self.arguments(&commands_out, &reports_in, &mark, environment),
             environment: environment.clone(),
             directory: workspace.into(),
             umask: 0o002,
@@ -191,17 +168,51 @@ impl Shell {
             output: Some(output),
             keep: vec![commands_out, reports_in],
         };
-        let pid = self
-            .children
-            .spawn(spawn, Owner::Watched(Arc::clone(&watch)))?;
+        let owner = Owner::Watched(Arc::clone(&watch));
+        let pid = self.children.spawn(spawn, owner)?;
         self.group.store(pid.as_raw(), Ordering::SeqCst);
         Ok(Running {
             watch,
             commands: commands.into(),
             reports: reports.into(),
-            parser: Reports::new(mark),
+            parser: Reports::new(&mark),
             environment: environment.clone(),
         })
+    }
+
+    fn arguments(
+        &self,
+        commands: &OwnedFd,
+        reports: &OwnedFd,
+        mark: &str,
+        environment: &Variables,
+    ) -> Vec<String> {
+        let path = environment
+            .get("PATH")
+            .map_or("/usr/bin:/bin", String::as_str);
+        let env = find("env", path).unwrap_or_else(|| "/usr/bin/env".into());
+        let state = self.state_dir.join(STATE_FILE);
+        ["--noprofile", "--norc", "-c", DRIVER, "bash"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([
+                commands.as_raw_fd().to_string(),
+                reports.as_raw_fd().to_string(),
+                mark.to_owned(),
+                state.display().to_string(),
+                env.display().to_string(),
+            ])
+            .collect()
+    }
+
+    /// The output of every shell of this boot.
+    fn output(&mut self) -> io::Result<OwnedFd> {
+        if let Some(output) = &self.output {
+            return output.try_clone();
+        }
+        let output = output::open(&self.log)?;
+        self.output = Some(output.try_clone()?);
+        Ok(output)
     }
 
     fn write_snippet(&self, text: &str) -> io::Result<PathBuf> {

@@ -213,7 +213,7 @@ pub(crate) mod tests {
 
         pub(crate) fn run(
             &self,
-            step: fn(&mut Work<'_>) -> Result<Report, String>,
+            step: impl FnOnce(&mut Work<'_>) -> Result<Report, String>,
         ) -> Result<Report, String> {
             let settings = Settings::default();
             let mut environment = self.environment.borrow_mut();
@@ -236,6 +236,50 @@ pub(crate) mod tests {
         pub(crate) fn notices(&self) -> Vec<(String, String)> {
             self.notices.borrow().clone()
         }
+    }
+
+    #[test]
+    fn a_first_boot_changes_these_files_in_this_order() {
+        let bench = Bench::new(Recording::with(&[
+            ("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n"),
+            ("/etc/group", "root:x:0:\n"),
+            ("/etc/shadow", "root:*:1:0:99999:7:::\n"),
+        ]));
+        for native in Native::ALL {
+            let report = bench.run(|work| Ok(native.run(work).unwrap_or_else(nothing)));
+            assert_eq!(report.unwrap().outcome, Outcome::Done, "{native:?}");
+        }
+        assert_eq!(
+            bench.system.journal(),
+            [
+                "publish /etc/shadow 644",
+                "publish /etc/group 644",
+                "publish /etc/passwd 644",
+                "dir /home/user 750",
+                "dir /run/berth 750",
+                "dir /var/lib/berth 755",
+                "dir /var/lib/berth/bootd 700",
+                "dir /workspace 775",
+                "dir /workspace/.hf_home 775",
+                "publish /var/lib/berth/open_button_token 640",
+                "publish /etc/environment 640",
+                "dir /var/log/portal 1777",
+                "dir /var/log/supervisor 755",
+                "dir /var/log/berth 750",
+                "dir /run/sshd 755",
+                "dir /etc/ssh/authorized_keys.d 755",
+                "publish /etc/ssh/authorized_keys.d/root 644",
+                "publish /etc/ssh/authorized_keys.d/user 644",
+                "publish /etc/instance.key 640",
+                "publish /etc/instance.crt 644",
+                "publish /etc/portal.yaml 644",
+                "publish /var/lib/berth/bootd/portal.yaml.written 600",
+            ]
+        );
+    }
+
+    fn nothing() -> Report {
+        Report::done("not a step of files")
     }
 
     #[test]

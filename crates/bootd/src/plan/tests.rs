@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use instance::Variables;
 
 use super::*;
@@ -112,6 +110,17 @@ fn flags_shape_the_plan_and_strange_ones_become_notices() {
 }
 
 #[test]
+fn a_script_whose_name_would_end_a_line_is_not_run() {
+    let mut scripts = shipped();
+    scripts.push(script("20-a\nb.sh", "export A=1"));
+    let text = printed(&facts(Some(scripts)));
+    assert!(
+        text.contains(r"20-a\nb                      skip"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unreadable_script_is_skipped_and_told() {
     let mut scripts = shipped();
     scripts.push(Script {
@@ -121,7 +130,7 @@ fn an_unreadable_script_is_skipped_and_told() {
     let text = printed(&facts(Some(scripts)));
     assert!(text.contains("20-x                         skip"), "{text}");
     assert!(
-        text.contains("notice: boot script 20-x.sh: cannot be read"),
+        text.contains(r#"notice: boot script "20-x.sh": is skipped: it cannot be read"#),
         "{text}"
     );
 }

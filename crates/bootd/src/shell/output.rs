@@ -19,6 +19,10 @@ pub(super) fn open(log: &Path) -> io::Result<OwnedFd> {
     let mut old = log.as_os_str().to_owned();
     old.push(".old");
     let _ = fs::rename(log, old);
+    // A script may stand before the step that makes the log directories.
+    if let Some(dir) = log.parent() {
+        let _ = fs::create_dir_all(dir);
+    }
     let file = match File::create(log) {
         Ok(file) => Some(file),
         Err(error) => {

@@ -21,7 +21,7 @@ pub(super) struct Reports {
 
 impl Reports {
     /// Reports that end with this marker.
-    pub(super) fn new(mark: String) -> Self {
+    pub(super) fn new(mark: &str) -> Self {
         Self {
             mark: format!("{mark}:"),
             buffer: Vec::new(),
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_report_is_complete_with_its_marker_however_it_arrives() {
-        let mut reports = Reports::new("m".to_owned());
+        let mut reports = Reports::new("m");
         for byte in b"A=1\nx\0PWD=/\0nonsense\0m:done:7\0B=2" {
             reports.push(&[*byte]);
         }

@@ -108,7 +108,7 @@ fn enter(mask: Mode, group: Group, kept: &[RawFd]) -> io::Result<()> {
 
 /// A signal that bootd's parent ignores would stay ignored in every program.
 fn default_dispositions() {
-    for number in 1..libc::SIGSYS {
+    for number in 1..=libc::SIGSYS {
         #[expect(unsafe_code, reason = "no safe interface resets a disposition")]
         // SAFETY: installs no handler, only the default action; unknown numbers are refused.
         unsafe {

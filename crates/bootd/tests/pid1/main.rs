@@ -246,6 +246,20 @@ fn without_root_it_says_so_and_does_the_rest() {
 }
 
 #[test]
+fn a_second_bootd_leaves_the_first_alone() {
+    let instance = instance("second").start();
+    let before = instance.wait_until_up();
+    let said = instance.run("/opt/berth/bin/bootd 2>&1; echo code $?");
+    assert!(
+        said.contains("another bootd answers on /run/berth/bootd.sock"),
+        "{said}"
+    );
+    assert!(said.contains("code 1"), "{said}");
+    let after = instance.wait_until_up();
+    assert_eq!(after.supervisor, before.supervisor);
+}
+
+#[test]
 fn the_plan_is_printed_and_nothing_is_done() {
     let mut instance = instance("planned")
         .shell("rm -rf /run/berth; /opt/berth/bin/bootd plan --no-cert-gen && ! test -e /run/berth")
