@@ -22,6 +22,8 @@ use crate::system::{Process, Processes};
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     began: Instant,
+    /// Nobody waits any longer: everything is killed.
+    hurried: bool,
     stage: Stage,
 }
 
@@ -51,19 +53,29 @@ impl Shutdown {
                 kill_at: now + REST,
             },
         };
-        Self { began: now, stage }
+        Self {
+            began: now,
+            hurried: false,
+            stage,
+        }
     }
 
     /// The supervisor has ended, by itself or killed.
     pub(crate) fn supervisor_ended(&mut self, now: Instant) {
+        let kill_at = if self.hurried {
+            now
+        } else {
+            (now + REST).min(self.began + KILL_ALL)
+        };
         self.stage = Stage::Rest {
             told: false,
-            kill_at: (now + REST).min(self.began + KILL_ALL),
+            kill_at,
         };
     }
 
     /// Skips to KILL.
     pub(crate) fn hurry(&mut self, now: Instant) {
+        self.hurried = true;
         if let Stage::Supervisor { pid, .. } = self.stage {
             let _ = kill(pid, Signal::SIGKILL);
         }
@@ -164,6 +176,8 @@ mod tests {
         let now = Instant::now();
         let mut shutdown = Shutdown::begin(None, now);
         shutdown.hurry(now);
-        assert!(matches!(shutdown.stage, Stage::Rest { told: true, kill_at } if kill_at == now));
+        assert!(matches!(shutdown.stage, Stage::Rest { kill_at, .. } if kill_at == now));
+        shutdown.supervisor_ended(now);
+        assert!(matches!(shutdown.stage, Stage::Rest { kill_at, .. } if kill_at == now));
     }
 }

@@ -2,6 +2,9 @@ use std::time::Instant;
 
 use api::boot::boot_service_client::BootServiceClient;
 use tokio_stream::StreamExt as _;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use super::*;
 use crate::{
@@ -17,6 +20,7 @@ struct Bench {
     board: Board,
     init: Init,
     socket: std::path::PathBuf,
+    health: Health,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
@@ -44,15 +48,31 @@ impl Bench {
             board,
             init: init.unwrap(),
             socket: dir.path().join("run/bootd.sock"),
+            health: Health::Good,
             stop: CancellationToken::new(),
             _dir: dir,
         }
     }
 
+    fn degraded() -> Self {
+        Self {
+            health: Health::Degraded,
+            ..Self::new()
+        }
+    }
+
+    async fn health(&self, service: &str) -> ServingStatus {
+        let mut client = HealthClient::new(ipc::connect(&self.socket));
+        let service = service.to_owned();
+        let answer = client.check(HealthCheckRequest { service }).await;
+        answer.unwrap().into_inner().status()
+    }
+
     fn serve(&self) -> impl Future<Output = Result<(), String>> + use<> {
         let (board, init) = (self.board.clone(), self.init.handle());
         let (socket, stop) = (self.socket.clone(), self.stop.clone());
-        async move { serve(board, init, &socket, Health::Good, stop).await }
+        let health = self.health;
+        async move { serve(board, init, &socket, health, stop).await }
     }
 
     fn client(&self) -> BootServiceClient<tonic::transport::Channel> {
@@ -108,6 +128,21 @@ async fn a_shutdown_is_handed_to_the_init_thread_and_answered_at_once() {
         assert!(answer.is_ok());
     };
     with_service(&bench, story).await;
+}
+
+#[tokio::test]
+async fn refused_settings_show_as_degraded_health() {
+    for (bench, status) in [
+        (Bench::new(), ServingStatus::Serving),
+        (Bench::degraded(), ServingStatus::NotServing),
+    ] {
+        let story = async {
+            for service in ["", "berth.boot.v1.BootService"] {
+                assert_eq!(bench.health(service).await, status, "{service:?}");
+            }
+        };
+        with_service(&bench, story).await;
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! `~/.ssh/authorized_keys`: the platform owns and rewrites that file. The accounts of people also
 //! get root's keys. A refused line is named by its number, never quoted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -20,15 +20,7 @@ pub(super) fn run(work: &mut Work<'_>) -> Result<Report, String> {
     let made = work.system.make_dir(dir, Access::root(0o755));
     failed_to("make directory", dir, made)?;
     write_keys(work, "root", &given)?;
-    let mut accounts = 1;
-    if !work.options.no_user_keys {
-        let passwd = read_text(work.system, Path::new("/etc/passwd")).unwrap_or_default();
-        let both: Vec<String> = given.iter().chain(&of_root).cloned().collect();
-        for account in Account::people(&passwd) {
-            write_keys(work, &account.name, &both)?;
-            accounts += 1;
-        }
-    }
+    let accounts = 1 + write_keys_of_people(work, &given, &of_root)?;
     if given.is_empty() && of_root.is_empty() {
         work.notice(
             "SSH_PUBLIC_KEY",
@@ -39,6 +31,30 @@ pub(super) fn run(work: &mut Work<'_>) -> Result<Report, String> {
     }
     let keys = given.len() + of_root.len();
     Ok(Report::done(format!("{keys} keys for {accounts} accounts")))
+}
+
+/// Writes the keys of every account of a person; answers how many there are.
+fn write_keys_of_people(
+    work: &Work<'_>,
+    given: &[String],
+    of_root: &[String],
+) -> Result<usize, String> {
+    let passwd = read_text(work.system, Path::new("/etc/passwd")).unwrap_or_default();
+    let people = Account::people(&passwd);
+    let both: Vec<String> = given.iter().chain(of_root).cloned().collect();
+    for account in &people {
+        if !work.options.no_user_keys {
+            write_keys(work, &account.name, &both)?;
+        } else if work.system.stat(&key_file(&account.name)).is_some() {
+            // Keys of an earlier boot without the flag must not stay valid.
+            write_keys(work, &account.name, &[])?;
+        }
+    }
+    Ok(if work.options.no_user_keys {
+        0
+    } else {
+        people.len()
+    })
 }
 
 fn given_keys(work: &mut Work<'_>) -> Vec<String> {
@@ -71,7 +87,7 @@ fn valid(text: &str) -> Vec<String> {
 
 /// sshd reads the file as the account that logs in, and accepts it only from root or that account.
 fn write_keys(work: &Work<'_>, account: &str, keys: &[String]) -> Result<(), String> {
-    let path = Path::new(KEY_DIR).join(account);
+    let path = key_file(account);
     let mut text = String::from("# Written by bootd at every boot.\n");
     for key in keys {
         text.push_str(key);
@@ -81,6 +97,10 @@ fn write_keys(work: &Work<'_>, account: &str, keys: &[String]) -> Result<(), Str
         .system
         .publish(&path, text.as_bytes(), Access::root(0o644));
     failed_to("write", &path, written).map(drop)
+}
+
+fn key_file(account: &str) -> PathBuf {
+    Path::new(KEY_DIR).join(account)
 }
 
 /// sshd refuses keys below directories that others may write; copies onto `/root` break that.
@@ -207,6 +227,14 @@ mod tests {
                 .system
                 .read(Path::new("/etc/ssh/authorized_keys.d/user"))
                 .is_err()
+        );
+        bench.system.put("/etc/ssh/authorized_keys.d/user", KEY);
+        bench.run(run).unwrap();
+        assert!(
+            !bench
+                .system
+                .text("/etc/ssh/authorized_keys.d/user")
+                .contains(KEY)
         );
     }
 

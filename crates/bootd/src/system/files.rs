@@ -66,9 +66,10 @@ impl System for Disk {
         fs::create_dir_all(dir)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let temporary = dir.join(format!(".{name}.bootd-{}", std::process::id()));
-        let written = write(&temporary, content, access)
-            .and_then(|()| fs::rename(&temporary, &target))
-            .and_then(|()| File::open(dir)?.sync_all());
+        // The content is on the disk before its name is. The name itself may be lost with the
+        // machine: then the old file stands there, and the next boot does this again.
+        let written =
+            write(&temporary, content, access).and_then(|()| fs::rename(&temporary, &target));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
