@@ -22,9 +22,6 @@ pub(crate) fn read(path: &Path, desk: &Desk) {
             problems: vec![explain(&error)],
         },
     };
-    for problem in &problems {
-        tracing::debug!(problem, "apps");
-    }
     let changed = desk.change(|state| {
         state.apps = apps;
         state.apps_problems = problems;
@@ -32,6 +29,9 @@ pub(crate) fn read(path: &Path, desk: &Desk) {
     if changed {
         let state = desk.state();
         tracing::info!(apps = state.app_count(), "apps read");
+        for problem in state.app_problems() {
+            tracing::warn!(problem, "apps file");
+        }
     }
 }
 

@@ -80,6 +80,11 @@ impl State {
         self.changing.apps.len()
     }
 
+    /// What is wrong with `portal.yaml`.
+    pub(crate) fn app_problems(&self) -> &[String] {
+        &self.changing.apps_problems
+    }
+
     /// The ways to every app.
     pub(crate) fn ways(&self) -> Vec<Ways> {
         ways::to_all(&self.changing.apps, &self.facts, self.changing.public_ip)
