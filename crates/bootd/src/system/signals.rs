@@ -8,7 +8,7 @@ use std::{
 use nix::{
     libc,
     sys::{
-        signal::{SigSet, Signal},
+        signal::{SigHandler, SigSet, Signal, signal},
         signalfd::{SfdFlags, SignalFd},
     },
 };
@@ -35,6 +35,11 @@ impl Signals {
     /// default action of a signal for the whole process.
     pub(crate) fn block_all() -> io::Result<Self> {
         SigSet::all().thread_set_mask()?;
+        // Whoever started bootd may ignore this signal, and the kernel would then collect children
+        // by itself and lose how they ended.
+        #[expect(unsafe_code, reason = "no safe interface resets a disposition")]
+        // SAFETY: installs no handler, only the default action.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
             descriptor: SignalFd::with_flags(&SigSet::all(), flags)?,

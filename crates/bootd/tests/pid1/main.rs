@@ -224,6 +224,17 @@ fn as_a_child_of_another_init_it_adopts_orphans_and_ends_in_order() {
 }
 
 #[test]
+fn a_parent_that_ignores_ends_of_children_does_not_blind_it() {
+    let instance = instance("blind")
+        .shell("trap '' CHLD; exec /opt/berth/bin/bootd")
+        .file("/etc/vast_boot.d/20-one.sh", "exit 3\n")
+        .start();
+    let snapshot = instance.wait_until_up();
+    let step = snapshot.steps.iter().find(|s| s.name == "20-one").unwrap();
+    assert!(step.message.contains("exited with code 3"), "{step:?}");
+}
+
+#[test]
 fn without_root_it_says_so_and_does_the_rest() {
     let instance = instance("unprivileged")
         .shell(
