@@ -19,6 +19,8 @@ pub(crate) struct Process {
     pub(crate) session: i32,
     /// Name of its program file, shortened by the kernel.
     pub(crate) name: String,
+    /// Waits in the kernel and cannot be interrupted.
+    pub(crate) is_stuck: bool,
 }
 
 /// The running processes at one moment. Those that have ended and wait to be reaped are left out.
@@ -77,7 +79,11 @@ impl Process {
     /// A variable of the environment the process was started with.
     ///
     /// Programs that change their title overwrite that memory, so a missing value proves nothing.
+    /// That memory of a process stuck in a driver is not looked at: the look could get stuck too.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        if self.is_stuck {
+            return None;
+        }
         let environment = fs::read(PathBuf::from(format!("/proc/{}/environ", self.pid))).ok()?;
         environment.split(|byte| *byte == 0).find_map(|entry| {
             let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
@@ -106,6 +112,7 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
         parent,
         session,
         name,
+        is_stuck: state == "D",
     })
 }
 
@@ -120,6 +127,7 @@ mod tests {
             (process.parent, process.session, process.name.as_str()),
             (3, 5, "a) b (c)")
         );
+        assert!(parse(7, "7 (x) D 3 4 5 0").unwrap().is_stuck);
         assert_eq!(parse(7, "7 (x) Z 3 4 5 0"), None);
         assert_eq!(parse(7, "garbage"), None);
     }
@@ -131,6 +139,7 @@ mod tests {
             parent,
             session: 0,
             name: String::new(),
+            is_stuck: false,
         };
         let table = Processes {
             by_pid: [

@@ -37,6 +37,15 @@ fn a_supervisor_and_a_program_that_ignore_term_are_killed_within_the_budget() {
 }
 
 #[test]
+fn a_request_over_grpc_ends_the_instance_as_a_signal_does() {
+    let mut instance = instance("asked").start();
+    instance.wait_until_up();
+    instance.request_shutdown("a test asks");
+    assert_eq!(instance.wait_exit().code(), Some(0));
+    assert!(instance.console().contains("a test asks"));
+}
+
+#[test]
 fn a_second_signal_kills_at_once() {
     let mut instance = instance("hurried").supervisor(Supervisor::Deaf).start();
     instance.wait_until_up();

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::boot::{BootSnapshot, GetSnapshotRequest, Phase, boot_service_client::BootServiceClient};
+use api::boot::{
+    BootSnapshot, GetSnapshotRequest, Phase, ShutdownRequest,
+    boot_service_client::BootServiceClient,
+};
 use nix::sys::signal::Signal;
 use testkit::Sandbox;
 
@@ -130,17 +133,25 @@ impl Instance {
     }
 
     fn snapshot(&self) -> Option<BootSnapshot> {
-        let root = PathBuf::from(format!("/proc/{}/root", self.sandbox.init_pid()));
-        let socket = root.join(self.socket.trim_start_matches('/'));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut client = BootServiceClient::new(ipc::connect(&socket));
+        runtime().block_on(async {
+            let mut client = BootServiceClient::new(ipc::connect(&self.socket()));
             let answer = client.get_snapshot(GetSnapshotRequest {}).await.ok()?;
             answer.into_inner().snapshot
         })
+    }
+
+    pub(crate) fn request_shutdown(&self, reason: &str) {
+        let reason = reason.to_owned();
+        runtime().block_on(async {
+            let mut client = BootServiceClient::new(ipc::connect(&self.socket()));
+            client.shutdown(ShutdownRequest { reason }).await.unwrap();
+        });
+    }
+
+    /// The socket as the host sees it.
+    fn socket(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.sandbox.init_pid()));
+        root.join(self.socket.trim_start_matches('/'))
     }
 
     /// Runs shell text inside as root and returns its output.
@@ -180,6 +191,13 @@ impl Instance {
     pub(crate) fn console(&self) -> String {
         self.sandbox.console()
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
