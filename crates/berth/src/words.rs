@@ -101,6 +101,15 @@ pub(crate) fn upstream(state: UpstreamState) -> &'static str {
     }
 }
 
+/// "once", "2 times" and so on.
+pub(crate) fn times(count: u32) -> String {
+    if count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    }
+}
+
 /// How a run ended, such as "exit code 3" or "killed by signal 9".
 pub(crate) fn exit(exit: &Exit) -> String {
     match exit.how {

@@ -85,8 +85,9 @@ fn supervisor(boot: &BootSnapshot) -> String {
     let mut text = format!("\nsupervisord: {state}, pid {}", link.pid);
     if link.restarts > 0 {
         text.push_str(&format!(
-            ", restarted {} times, last: {}",
-            link.restarts, link.last_exit
+            ", restarted {}, last: {}",
+            words::times(link.restarts),
+            link.last_exit
         ));
     }
     if !link.leftovers_stopped.is_empty() {

@@ -2,14 +2,16 @@
 
 use api::{
     boot::{BootSnapshot, Phase},
-    gpu::{DriverState, GpuSnapshot},
+    gpu::GpuSnapshot,
     portal::PortalSnapshot,
-    proxy::{ListenState, ProxySnapshot},
-    supervisor::{ConfigProblem, Program, ProgramState, SupervisorSnapshot},
+    proxy::ProxySnapshot,
+    supervisor::{Program, SupervisorSnapshot},
     tunnel::TunnelSnapshot,
 };
 
 pub(crate) use self::json::program as program_json;
+use self::problems::{boot_problems, gpu_problems, program_problems, proxy_problems};
+pub(crate) use self::problems::{config_problem, is_wrong};
 use crate::{
     answer::{Answer, Exit, Failure},
     paint::{Paint, Tone},
@@ -20,6 +22,7 @@ use crate::{
 };
 
 mod json;
+mod problems;
 #[cfg(test)]
 mod tests;
 
@@ -308,8 +311,9 @@ fn restarts(boot: &Result<Seen<BootSnapshot>, Unreachable>) -> String {
     match link {
         Some(link) if link.restarts > 0 => {
             format!(
-                "restarted {} times, last: {}",
-                link.restarts, link.last_exit
+                "restarted {}, last: {}",
+                words::times(link.restarts),
+                link.last_exit
             )
         }
         Some(_) | None => String::new(),
@@ -334,91 +338,6 @@ fn portal_note(portal: &PortalSnapshot) -> String {
     } else {
         format!("{}, misses {}", portal.listen, missing.join(", "))
     }
-}
-
-fn boot_problems(boot: &BootSnapshot) -> Vec<String> {
-    use api::boot::StepOutcome::{Degraded, Failed};
-    let steps = boot
-        .steps
-        .iter()
-        .filter(|step| matches!(step.outcome(), Degraded | Failed))
-        .map(|step| {
-            let outcome = words::outcome(step.outcome()).0;
-            format!("step {} {outcome}: {}", step.name, step.message)
-        });
-    let notices = boot
-        .notices
-        .iter()
-        .map(|notice| format!("{}: {}", notice.subject, notice.text));
-    steps.chain(notices).collect()
-}
-
-fn program_problems(snapshot: &SupervisorSnapshot) -> Vec<String> {
-    let programs = snapshot
-        .programs
-        .iter()
-        .filter(|program| is_wrong(program))
-        .map(|program| {
-            let name = words::full_name(program);
-            let state = words::program_state(program.state()).0;
-            format!(
-                "{name} is {state}: {}; see `berth why {name}`",
-                program_note(program)
-            )
-        });
-    let refused = snapshot.problems.iter().map(config_problem);
-    programs.chain(refused).collect()
-}
-
-/// Whether a program is where nobody wanted it.
-pub(crate) fn is_wrong(program: &Program) -> bool {
-    match program.state() {
-        ProgramState::Backoff
-        | ProgramState::Fatal
-        | ProgramState::Unknown
-        | ProgramState::Unspecified => true,
-        ProgramState::Exited => program.last_exit.is_some_and(|exit| !exit.expected),
-        ProgramState::Stopped
-        | ProgramState::Starting
-        | ProgramState::Running
-        | ProgramState::Stopping => false,
-    }
-}
-
-/// One refused piece of configuration, as "file:line [section]: text".
-pub(crate) fn config_problem(problem: &ConfigProblem) -> String {
-    let mut place = problem.file.clone();
-    if problem.line > 0 {
-        place = format!("{place}:{}", problem.line);
-    }
-    if !problem.section.is_empty() {
-        place = format!("{place} [{}]", problem.section);
-    }
-    format!("{place}: {}", problem.text)
-}
-
-fn proxy_problems(proxy: &ProxySnapshot) -> Vec<String> {
-    let ports = proxy
-        .routes
-        .iter()
-        .filter(|route| route.listen() == ListenState::Failed)
-        .map(|route| {
-            format!(
-                "{} is not served on port {}: {}",
-                route.app, route.listen_port, route.listen_error
-            )
-        });
-    ports.chain(proxy.problems.iter().cloned()).collect()
-}
-
-fn gpu_problems(gpu: &GpuSnapshot) -> Vec<String> {
-    let mut problems = Vec::new();
-    if !super::gpu::is_fine(gpu.state()) && gpu.state() != DriverState::Unspecified {
-        problems.push(format!("{}. {}", gpu.state_text, gpu.advice));
-    }
-    let broken = gpu.devices.iter().filter(|device| !device.error.is_empty());
-    problems.extend(broken.map(|device| format!("GPU {}: {}", device.index, device.error)));
-    problems
 }
 
 fn remarks(paint: Paint, title: &str, tone: Tone, remarks: &[Remark]) -> String {

@@ -110,8 +110,8 @@ fn explain(program: &Program, now: u64) -> Vec<String> {
             .map(|exit| format!(", last after {exit}"))
             .unwrap_or_default();
         reasons.push(format!(
-            "restarted {} times by itself{last}",
-            program.restarts
+            "restarted {} by itself{last}",
+            words::times(program.restarts)
         ));
     }
     reasons
@@ -164,8 +164,8 @@ async fn supervisor(sockets: &Sockets) -> Result<Answer, Failure> {
     }
     if link.restarts > 0 {
         text.push_str(&format!(
-            "  restarted {} times, the last time {} ago because: {}\n",
-            link.restarts,
+            "  restarted {}, the last time {} ago because: {}\n",
+            words::times(link.restarts),
             span::since(span::now(), link.last_restart_unix_us),
             link.last_exit
         ));

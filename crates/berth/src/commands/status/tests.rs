@@ -1,7 +1,8 @@
 use api::{
     boot::{Notice, Step, StepOutcome, SupervisorLink},
-    proxy::Route,
-    supervisor::{Exit as ProgramExit, Readiness, exit::How},
+    gpu::DriverState,
+    proxy::{ListenState, Route},
+    supervisor::{ConfigProblem, Exit as ProgramExit, ProgramState, Readiness, exit::How},
 };
 
 use super::*;
