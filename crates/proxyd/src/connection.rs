@@ -212,6 +212,7 @@ fn builder() -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)
         .max_buf_size(64 * 1024)
+        .max_header_size(64 * 1024)
         .half_close(false);
     builder
 }

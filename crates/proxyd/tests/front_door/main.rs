@@ -1,0 +1,15 @@
+//! The daemon in process: real sockets, real TLS, raw backends.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod backend;
+mod client;
+mod door;
+
+mod login;
+mod readiness;
+mod requests;
+mod state;
+mod streaming;
+mod tls;
+mod websocket;
