@@ -1,3 +1,4 @@
+#!/bin/bash
 # Creates group berth, the account user and the directories of the daemons.
 #
 # bootd does this step natively while this file is as shipped.

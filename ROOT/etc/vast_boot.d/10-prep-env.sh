@@ -1,3 +1,4 @@
+#!/bin/bash
 # Creates the workspace, sets defaults and writes /etc/environment.
 #
 # bootd does this step natively while this file is as shipped.

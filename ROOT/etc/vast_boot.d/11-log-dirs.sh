@@ -1,3 +1,4 @@
+#!/bin/bash
 # Creates the log directories.
 #
 # bootd does this step natively while this file is as shipped.

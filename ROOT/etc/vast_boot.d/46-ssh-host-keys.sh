@@ -1,3 +1,4 @@
+#!/bin/bash
 # Generates missing SSH host keys in the background.
 #
 # bootd does this step natively while this file is as shipped.

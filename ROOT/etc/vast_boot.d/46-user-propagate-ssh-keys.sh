@@ -1,3 +1,4 @@
+#!/bin/bash
 # Installs SSH keys from SSH_PUBLIC_KEY and from root for all accounts.
 #
 # bootd does this step natively while this file is as shipped.

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Makes a self-signed certificate unless a usable one exists.
 #
 # bootd does this step natively while this file is as shipped.

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Writes /etc/portal.yaml from PORTAL_CONFIG.
 #
 # bootd does this step natively while this file is as shipped.

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Starts the supervisor; bootd restarts it if it dies.
 #
 # bootd does this step natively while this file is as shipped.

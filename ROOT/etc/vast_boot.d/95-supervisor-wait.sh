@@ -1,3 +1,4 @@
+#!/bin/bash
 # Waits until the supervisor has greeted bootd.
 #
 # bootd does this step natively while this file is as shipped.
