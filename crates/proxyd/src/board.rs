@@ -134,4 +134,4 @@ pub(crate) fn view(front: &Front) -> View {
 }
 
 /// A busy proxy publishes its counters this often: often enough for a page, and nearly free.
-const COUNTERS: Duration = Duration::from_millis(500);
+const COUNTERS: Duration = Duration::from_secs(1);

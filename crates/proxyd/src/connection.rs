@@ -13,7 +13,7 @@ use std::{
 
 use daemon::Tasks;
 use futures_util::FutureExt as _;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -21,7 +21,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
     authority::Authority,
@@ -54,11 +54,27 @@ pub(crate) struct Front {
 pub(crate) struct Connection {
     pub(crate) front: Arc<Front>,
     pub(crate) port: Arc<Port>,
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: Peer,
     /// Our own address, for clients that name none.
     pub(crate) local: String,
     pub(crate) transport: Transport,
     pub(crate) verdict: Verdict,
+}
+
+/// The client's address, in the forms that every request needs.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// As in `X-Forwarded-For`.
+    pub(crate) value: HeaderValue,
+}
+
+impl Peer {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let value = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+        Self { address, value }
+    }
 }
 
 /// Serves a connection to its end. A panic in here costs this connection alone.
@@ -82,7 +98,7 @@ async fn open(
         .local_addr()
         .map_or_else(|_| String::new(), |local| local.to_string());
     let mut connection = Connection {
-        peer: peer.ip().to_canonical(),
+        peer: Peer::new(peer.ip()),
         local,
         transport: Transport::Plain,
         verdict: Verdict::default(),
@@ -92,13 +108,18 @@ async fn open(
     if !connection.front.tls.is_wanted() {
         return http(stream, Arc::new(connection)).await;
     }
-    match first_byte(&stream, &connection.port).await? {
+    // Nothing is owed to a client that has not asked for anything yet.
+    let closing = connection.port.closing.clone();
+    let Some(first) = closing.run_until_cancelled(first_byte(&stream)).await else {
+        return Ok(());
+    };
+    match first? {
         Some(TLS_HANDSHAKE) => {
-            let acceptor = TlsAcceptor::from(certified(&connection.front).await?);
-            let stream = timeout(HANDSHAKE, acceptor.accept(stream))
-                .await
-                .map_err(|_| "the TLS handshake took too long".to_owned())?
-                .map_err(|error| format!("TLS handshake: {error}"))?;
+            let handshake = shake_hands(stream, &connection.front);
+            let Some(stream) = closing.run_until_cancelled(handshake).await else {
+                return Ok(());
+            };
+            let stream = stream?;
             connection.transport = Transport::Tls;
             http(stream, Arc::new(connection)).await
         }
@@ -110,17 +131,21 @@ async fn open(
 }
 
 /// Looks at the first byte without taking it; nothing if the client went away.
-async fn first_byte(stream: &TcpStream, port: &Port) -> Result<Option<u8>, String> {
+async fn first_byte(stream: &TcpStream) -> Result<Option<u8>, String> {
     let mut byte = [0];
-    tokio::select! {
-        peeked = timeout(FIRST_BYTE, stream.peek(&mut byte)) => {
-            let length = peeked
-                .map_err(|_| "the client sent nothing".to_owned())?
-                .map_err(|error| error.to_string())?;
-            Ok((length > 0).then_some(byte[0]))
-        }
-        () = port.closing.cancelled() => Ok(None),
-    }
+    let length = timeout(FIRST_BYTE, stream.peek(&mut byte))
+        .await
+        .map_err(|_| "the client sent nothing".to_owned())?
+        .map_err(|error| error.to_string())?;
+    Ok((length > 0).then_some(byte[0]))
+}
+
+async fn shake_hands(stream: TcpStream, front: &Front) -> Result<TlsStream<TcpStream>, String> {
+    let acceptor = TlsAcceptor::from(certified(front).await?);
+    timeout(HANDSHAKE, acceptor.accept(stream))
+        .await
+        .map_err(|_| "the TLS handshake took too long".to_owned())?
+        .map_err(|error| format!("TLS handshake: {error}"))
 }
 
 /// The TLS settings, once there is a certificate.

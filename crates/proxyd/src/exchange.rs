@@ -160,10 +160,11 @@ impl Exchange<'_> {
     fn headers(&self) -> HeaderMap {
         let gate = &self.connection.front.gate;
         let hop = Hop {
-            peer: self.connection.peer,
+            peer: &self.connection.peer,
             transport: self.connection.transport,
             outside: self.head.authority,
             inside: self.target.inside.as_str(),
+            host: &self.target.host,
             kind: self.head.kind,
             origin: self.head.origin,
             admission: self.admission,

@@ -30,10 +30,12 @@ impl Feed {
         let mut pause = FIRST_PAUSE;
         loop {
             let reason = self.watch(socket).await;
-            if self.programs.borrow().is_some() {
+            let was_there = self
+                .programs
+                .send_if_modified(|programs| programs.take().is_some());
+            if was_there {
                 pause = FIRST_PAUSE;
             }
-            self.programs.send_replace(None);
             if !self.missed {
                 tracing::warn!(?socket, reason, "supervisord is missed");
             }

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::{
     auth::{Admission, Origin, cookies, query},
     authority::Authority,
+    connection::Peer,
     gate::Transport,
     head::Kind,
 };
@@ -17,12 +18,14 @@ use crate::{
 /// What the headers for an app depend on, besides those of the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hop<'a> {
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: &'a Peer,
     pub(crate) transport: Transport,
     /// The authority the client used.
     pub(crate) outside: Authority<'a>,
     /// The authority of the app, `host:port`.
     pub(crate) inside: &'a str,
+    /// The same, as its `Host`.
+    pub(crate) host: &'a HeaderValue,
     pub(crate) kind: Kind,
     pub(crate) origin: Origin,
     pub(crate) admission: &'a Admission,
@@ -124,24 +127,20 @@ fn add_ours(out: &mut HeaderMap, hop: &Hop<'_>) {
         Transport::Plain => "http",
         Transport::Tls => "https",
     };
-    let peer = hop.peer.to_string();
-    let outside = hop.outside.text;
-    let node = match hop.peer {
-        IpAddr::V4(_) => peer.clone(),
-        IpAddr::V6(_) => format!("\"[{peer}]\""),
+    let (peer, outside) = (hop.peer.address, hop.outside.text);
+    let forwarded = match peer {
+        IpAddr::V4(peer) => format!("for={peer};host=\"{outside}\";proto={scheme}"),
+        IpAddr::V6(peer) => format!("for=\"[{peer}]\";host=\"{outside}\";proto={scheme}"),
     };
-    let forwarded = format!("for={node};host=\"{outside}\";proto={scheme}");
-    for (name, value) in [
-        (header::HOST, hop.inside),
-        (X_FORWARDED_HOST, outside),
-        (FORWARDED, forwarded.as_str()),
-        (X_FORWARDED_FOR, peer.as_str()),
-        (X_REAL_IP, peer.as_str()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            out.insert(name, value);
-        }
+    if let Ok(forwarded) = HeaderValue::try_from(forwarded) {
+        out.insert(header::FORWARDED, forwarded);
     }
+    if let Ok(outside) = HeaderValue::from_str(outside) {
+        out.insert(X_FORWARDED_HOST, outside);
+    }
+    out.insert(header::HOST, hop.host.clone());
+    out.insert(X_FORWARDED_FOR, hop.peer.value.clone());
+    out.insert(X_REAL_IP, hop.peer.value.clone());
     out.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if hop.kind == Kind::WebSocket {
         out.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -199,7 +198,6 @@ const HOP_BY_HOP: &[&str] = &[
 const PRIVATE: &[&str] = &["x-portal-placeholder", "alt-svc"];
 const IDENTITY: &[&str] = &["x-real-ip", "x-client-ip", "x-cluster-client-ip"];
 
-const FORWARDED: HeaderName = header::FORWARDED;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -228,11 +226,13 @@ mod tests {
             strip_authorization: true,
             ..Admission::default()
         };
+        let peer = Peer::new("::ffff:9.8.7.6".parse().unwrap());
         let hop = Hop {
-            peer: "9.8.7.6".parse().unwrap(),
+            peer: &peer,
             transport: Transport::Tls,
             outside: Authority::parse("out:40001").unwrap(),
             inside: "localhost:18080",
+            host: &HeaderValue::from_static("localhost:18080"),
             kind: Kind::Plain,
             origin,
             admission: &admission,

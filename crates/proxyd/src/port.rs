@@ -11,7 +11,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) site: Site,
     /// `host:port` of the app.
     pub(crate) inside: http::uri::Authority,
+    /// The same, as its `Host`.
+    pub(crate) host: HeaderValue,
 }
 
 /// Whether the port could be bound.
@@ -136,8 +138,9 @@ impl Target {
         } else {
             site.host.clone()
         };
-        let inside = format!("{host}:{}", site.upstream).parse().ok()?;
-        Some(Self { site, inside })
+        let inside: http::uri::Authority = format!("{host}:{}", site.upstream).parse().ok()?;
+        let host = HeaderValue::from_str(inside.as_str()).ok()?;
+        Some(Self { site, inside, host })
     }
 }
 

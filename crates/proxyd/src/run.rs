@@ -82,14 +82,18 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let stop = tasks.stop().clone();
     let token = stop.token();
     tasks.spawn("grpc", info_span!("grpc"), async move {
-        if let Err(error) = server.serve(listener, token).await {
-            tracing::error!(error = %error, "gRPC ended");
+        // Serving starts by declaring the server healthy, so this must come after it.
+        let degrade = async {
+            if degraded {
+                health.set_degraded(&services).await;
+            }
+        };
+        let (served, ()) = tokio::join!(biased; server.serve(listener, token), degrade);
+        if let Err(error) = served {
+            tracing::error!(%error, "gRPC ended");
             stop.request();
         }
     });
-    if degraded {
-        health.set_degraded(&services).await;
-    }
     tracing::info!(
         socket = %settings.socket.display(),
         version = env!("CARGO_PKG_VERSION"),

@@ -29,7 +29,7 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
             () = stop.requested() => {}
         }
     };
-    let span = tracing::debug_span!("websocket", peer = %connection.peer);
+    let span = tracing::debug_span!("websocket", peer = %connection.peer.address);
     connection.front.tasks.spawn("websocket", span, task);
 }
 

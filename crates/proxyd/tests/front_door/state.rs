@@ -1,7 +1,7 @@
 //! Routes that come, go and fail, and what the daemon tells of them.
 
 use api::proxy::ListenState;
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use crate::{
     backend::{Backend, listen, read_head},
@@ -115,12 +115,9 @@ async fn a_removed_route_finishes_its_request_and_frees_its_port() {
 
     door.write_apps(&[("B".to_owned(), door.ports[1], other.port, "b")]);
     door.wait(|s| s.routes.len() == 1).await;
-    tokio::io::AsyncWriteExt::write_all(
-        &mut app,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    )
-    .await
-    .unwrap();
+    app.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        .await
+        .unwrap();
     assert_eq!(client.answer().await.body, "ok");
     assert_eq!(client.rest().await, b"");
     assert!(
@@ -179,4 +176,31 @@ async fn on_a_platform_only_mapped_ports_are_served() {
     );
     assert_eq!(door.snapshot().await.routes.len(), 1);
     door.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_hand_is_finished_at_the_end_and_silent_clients_are_not_waited_for() {
+    let (listener, port) = listen().await;
+    let door = Plan::new().app("A", port).start().await;
+    let bearer = format!("Bearer {TOKEN}");
+    let authority = door.authority(0);
+    let mut client = door.connect(0).await;
+    client
+        .request("GET /", &authority, &[("Authorization", &bearer)], "")
+        .await;
+    let (mut app, _) = listener.accept().await.unwrap();
+    read_head(&mut app).await.unwrap();
+    let _silent = door.connect_plain(0).await;
+    let mut half_a_handshake = door.connect_plain(0).await;
+    half_a_handshake.send(b"\x16\x03\x01").await;
+    let _idle = door.connect(0).await;
+
+    door.tasks.stop().request();
+    app.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        .await
+        .unwrap();
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(2), door.stop()).await;
+    assert!(ended.is_ok(), "something is waited for");
 }
