@@ -29,6 +29,10 @@ pub(crate) struct History {
     events: VecDeque<Event>,
     last_id: u64,
     seen: Seen,
+    /// Neighbours heard in this life of portald. One that is another process since the life
+    /// before says nothing: a boot or a new supervisor restarts everybody, and is told by bootd.
+    #[serde(skip)]
+    heard: BTreeSet<String>,
 }
 
 /// What the neighbours said last, as far as later comparison needs it.
@@ -93,6 +97,7 @@ impl History {
         let before = self.seen.epochs.insert(name.to_owned(), said.epoch());
         let was_lost = self.seen.lost.remove(name);
         let restarted = before.is_some_and(|before| before != said.epoch());
+        let watched = !self.heard.insert(name.to_owned());
         match said {
             Said::Boot(boot) => self.boot(boot, restarted, now),
             Said::Supervisor(supervisor) => self.supervisor(supervisor, restarted, now),
@@ -104,8 +109,7 @@ impl History {
             }
             Said::Gpu(_) => {}
         }
-        // The supervisor's return is told by bootd with the reason, its own by the boot event.
-        if restarted && daemon != Daemon::Bootd {
+        if restarted && watched && daemon != Daemon::Bootd {
             self.note(
                 now,
                 Severity::Info,

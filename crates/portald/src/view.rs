@@ -166,12 +166,13 @@ pub(crate) fn apps(world: &World) -> Apps<'_> {
 fn card<'a>(world: &'a World, app: &'a App) -> AppCard<'a> {
     let program = world.program_of(app);
     let (state, reason) = app_state(world, app, program);
+    let name = program.map_or_else(
+        || app.program.as_ref().map(instance::ProgramName::as_str),
+        |program| Some(program.name.as_str()),
+    );
     AppCard {
         name: &app.name,
-        program: program.map_or_else(
-            || app.program.as_ref().map(instance::ProgramName::as_str),
-            |program| Some(program.name.as_str()),
-        ),
+        program: name,
         external_port: app.external_port.get(),
         internal_port: app.internal_port.get(),
         outside_port: world
@@ -181,7 +182,7 @@ fn card<'a>(world: &'a World, app: &'a App) -> AppCard<'a> {
         open_path: &app.open_path,
         state,
         reason,
-        is_portal: program.is_some_and(|program| program.name == PORTAL_PROGRAM),
+        is_portal: name == Some(PORTAL_PROGRAM),
     }
 }
 

@@ -37,17 +37,35 @@ pub(crate) async fn serve(
     let path = uri.path().trim_start_matches('/');
     let page = is_page(path);
     let path = if page { "index.html" } else { path };
+    let response = file(&desk, path, &headers).await;
+    if response.status() != StatusCode::NOT_FOUND || !wants_page(&uri, &headers) {
+        return response;
+    }
+    // A person with a mistyped address gets the page, which says so and knows the way back.
+    let mut page = file(&desk, "index.html", &HeaderMap::new()).await;
+    *page.status_mut() = StatusCode::NOT_FOUND;
+    page
+}
+
+async fn file(desk: &Desk, path: &str, headers: &HeaderMap) -> Response {
     if let Some(dir) = &desk.web_dir {
         return from_disk(dir, path).await;
     }
     match ASSETS.iter().find(|asset| asset.path == path) {
-        Some(asset) => embedded(asset, &headers),
-        None => Problem::no_such_page(uri.path()).into_response(),
+        Some(asset) => embedded(asset, headers),
+        None => Problem::no_such_page(path).into_response(),
     }
 }
 
-/// Addresses that the page's own script turns into a view. Everything else that is not a file is
-/// an error: a mistyped API path must not answer with a page.
+fn wants_page(uri: &Uri, headers: &HeaderMap) -> bool {
+    !uri.path().starts_with("/api/")
+        && headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Addresses that the page's own script turns into a view.
 fn is_page(path: &str) -> bool {
     let first = path.split('/').next().unwrap_or_default();
     matches!(first, "" | "processes" | "logs" | "activity" | "connect")

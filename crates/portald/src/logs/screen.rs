@@ -18,6 +18,8 @@ use super::{
 pub(super) struct Screen {
     parser: Parser,
     state: State,
+    /// The beginning of a character whose rest has not arrived.
+    pending: Vec<u8>,
 }
 
 /// What the parser acts on.
@@ -51,6 +53,7 @@ impl Screen {
     pub(super) fn new() -> Self {
         Self {
             parser: Parser::new(),
+            pending: Vec::new(),
             state: State {
                 rows: VecDeque::from([Row::default()]),
                 at: 0,
@@ -67,7 +70,20 @@ impl Screen {
 
     /// Takes output over. Sequences and characters may be split anywhere.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
-        self.parser.advance(&mut self.state, bytes);
+        // Halves of characters stay here: vte 0.15 loses an ASCII character that follows a split
+        // one if another non-ASCII character comes next.
+        if self.pending.is_empty() {
+            let whole = bytes.len() - incomplete_tail(bytes);
+            let (now, later) = bytes.split_at(whole);
+            self.parser.advance(&mut self.state, now);
+            self.pending.extend_from_slice(later);
+        } else {
+            let mut joined = std::mem::take(&mut self.pending);
+            joined.extend_from_slice(bytes);
+            let later = joined.split_off(joined.len() - incomplete_tail(&joined));
+            self.parser.advance(&mut self.state, &joined);
+            self.pending = later;
+        }
         self.state.store();
     }
 
@@ -85,6 +101,21 @@ impl Screen {
         };
         rows.iter_mut().take(end)
     }
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn incomplete_tail(bytes: &[u8]) -> usize {
+    for (back, byte) in (1..=3).zip(bytes.iter().rev()) {
+        let length = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 1,
+        };
+        return if length > back { back } else { 0 };
+    }
+    0
 }
 
 impl State {
@@ -196,7 +227,8 @@ impl State {
 
 impl Perform for State {
     fn print(&mut self, character: char) {
-        if !self.alternate {
+        // The parser gives C1 controls out as text when a read ends inside of one.
+        if !self.alternate && !character.is_control() {
             self.put(character);
         }
     }

@@ -17,6 +17,8 @@ export class LogBuffer {
   held = false;
   dropped = 0;
   loaded = $state(false);
+  /** Whether any line here has a time: what stood in the file before has none. */
+  timed = $state(false);
   private lines: Shown[] = [];
   private lastNumber = new Map<string, number>();
 
@@ -36,6 +38,7 @@ export class LogBuffer {
     this.epoch = 0;
     this.seq = 0;
     this.dropped = 0;
+    this.timed = false;
     this.version += 1;
   }
 
@@ -57,6 +60,7 @@ export class LogBuffer {
   }
 
   private put(line: LogLine) {
+    if (line.ts !== undefined) this.timed = true;
     const last = this.lines.at(-1);
     if (!last || line.id > last.id) {
       const before = this.lastNumber.get(line.src);
