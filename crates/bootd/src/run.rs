@@ -19,6 +19,8 @@ use instance::Variables;
 use nix::sys::prctl::set_child_subreaper;
 use tokio_util::sync::CancellationToken;
 
+use ipc::Wellness;
+
 use crate::{
     board::Board,
     cli::{Arguments, Command, HELP},
@@ -26,7 +28,7 @@ use crate::{
     init::{Handle, Init},
     plan::{Plan, plan},
     sequence::Sequence,
-    service::{self, Health},
+    service,
     settings::Settings,
     system::{Children, Disk, Signals},
 };
@@ -108,18 +110,14 @@ fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exi
     for name in environment.damaged {
         board.notice(name, "is not valid UTF-8; the invalid bytes were replaced");
     }
-    let health = if problems.is_empty() {
-        Health::Good
-    } else {
-        Health::Degraded
-    };
+    let wellness = Wellness::despite(&problems);
     let boot = Boot {
         plan,
         settings,
         environment: facts.environment,
         board,
         disk,
-        health,
+        wellness,
     };
     match boot.run(signals) {
         Ok(()) => {
@@ -137,7 +135,7 @@ struct Boot {
     environment: Variables,
     board: Board,
     disk: Disk,
-    health: Health,
+    wellness: Wellness,
 }
 
 impl Boot {
@@ -151,7 +149,7 @@ impl Boot {
             self.settings.supervisor.clone(),
         )?;
         let socket = self.settings.socket.clone();
-        let service = Service::start(&self.board, init.handle(), socket, self.health);
+        let service = Service::start(&self.board, init.handle(), socket, self.wellness);
         let sequence = Sequence {
             plan: self.plan,
             settings: self.settings,
@@ -175,7 +173,7 @@ struct Service {
 }
 
 impl Service {
-    fn start(board: &Board, init: Handle, socket: PathBuf, health: Health) -> Self {
+    fn start(board: &Board, init: Handle, socket: PathBuf, wellness: Wellness) -> Self {
         let stop = CancellationToken::new();
         let (sender, ended) = mpsc::channel();
         let (token, notices) = (stop.clone(), board.clone());
@@ -189,7 +187,7 @@ impl Service {
                     return;
                 }
             };
-            let served = service::serve(notices.clone(), init, &socket, health, token);
+            let served = service::serve(notices.clone(), init, &socket, wellness, token);
             if let Err(error) = runtime.block_on(served) {
                 notices.notice("bootd.sock", error);
             }

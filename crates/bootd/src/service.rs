@@ -7,6 +7,7 @@ use api::boot::{
     ShutdownResponse, WatchSnapshotRequest, WatchSnapshotResponse,
     boot_service_server::{BootService, BootServiceServer},
 };
+use ipc::Wellness;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -17,20 +18,12 @@ use crate::{
     steps::Native,
 };
 
-/// Whether the settings are as people wrote them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    Good,
-    /// Settings were refused.
-    Degraded,
-}
-
 /// Serves until `stop`. The accounts come first: the socket is given to their group.
 pub(crate) async fn serve(
     board: Board,
     init: Handle,
     socket: &Path,
-    health: Health,
+    wellness: Wellness,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut states = board.subscribe();
@@ -39,14 +32,9 @@ pub(crate) async fn serve(
     let _ = tokio::time::timeout(ACCOUNTS, accounts).await;
     let listener = ipc::Listener::bind(socket).map_err(|error| chain(&error))?;
     let service = BootServiceServer::new(Service { board, init });
-    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET).add_service(service);
-    if health == Health::Degraded {
-        let (services, handle) = (server.services(), server.health());
-        let serving = server.serve(listener, stop);
-        let (result, ()) = tokio::join!(serving, handle.set_degraded(&services));
-        return result.map_err(|error| chain(&error));
-    }
-    server
+    ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .add_service(service)
+        .wellness(wellness)
         .serve(listener, stop)
         .await
         .map_err(|error| chain(&error))

@@ -20,18 +20,11 @@ pub(crate) async fn serve(
     problems: &[String],
     stop: Stop,
 ) -> Result<(), ipc::ServeError> {
-    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET)
-        .add_service(GpuServiceServer::new(Service { sampler, epoch }));
-    let health = server.health();
-    let services = server.services();
-    let serving = server.serve(listener, stop.token());
-    let degrade = async {
-        if !problems.is_empty() {
-            health.set_degraded(&services).await;
-        }
-    };
-    // In this order: serving begins by calling itself healthy.
-    tokio::join!(serving, degrade).0
+    ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .add_service(GpuServiceServer::new(Service { sampler, epoch }))
+        .wellness(ipc::Wellness::despite(problems))
+        .serve(listener, stop.token())
+        .await
 }
 
 struct Service {

@@ -15,7 +15,7 @@ mod watch;
 
 pub use client::{connect, describe};
 pub use listener::{BindError, Listener};
-pub use server::{Health, ServeError, Server};
+pub use server::{Health, ServeError, Server, Wellness};
 pub use tonic::transport::server::UdsConnectInfo;
 pub use watch::watch_stream;
 

@@ -38,6 +38,27 @@ pub struct Server {
     services: Vec<&'static str>,
     health: Health,
     health_service: HealthServer<HealthService>,
+    wellness: Wellness,
+}
+
+/// Whether a daemon runs as it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wellness {
+    /// All is as asked.
+    Well,
+    /// It is up, but settings were refused or a part is missing: health answers `NOT_SERVING`.
+    Degraded,
+}
+
+impl Wellness {
+    /// Degraded by any problem.
+    pub fn despite(problems: &[String]) -> Self {
+        if problems.is_empty() {
+            Self::Well
+        } else {
+            Self::Degraded
+        }
+    }
 }
 
 /// Changes what `grpc.health.v1` answers.
@@ -74,7 +95,15 @@ impl Server {
             services: Vec::new(),
             health: Health { reporter },
             health_service,
+            wellness: Wellness::Well,
         }
+    }
+
+    /// Sets what health is answered; a server is well unless told otherwise.
+    #[must_use]
+    pub fn wellness(mut self, wellness: Wellness) -> Self {
+        self.wellness = wellness;
+        self
     }
 
     /// Adds a service; it answers reflection and is healthy from the start.
@@ -116,9 +145,11 @@ impl Server {
         listener: Listener,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        self.health
-            .set(&self.services, ServingStatus::Serving)
-            .await;
+        let status = match self.wellness {
+            Wellness::Well => ServingStatus::Serving,
+            Wellness::Degraded => ServingStatus::NotServing,
+        };
+        self.health.set(&self.services, status).await;
         let mut v1 = self.reflection();
         let mut v1alpha = self.reflection();
         for service in &self.services {

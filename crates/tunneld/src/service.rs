@@ -25,17 +25,11 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> Result<(), ipc::ServeError> {
     let service = TunnelServiceServer::new(Service { desk, epoch });
-    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET).add_service(service);
-    let health = server.health();
-    let services = server.services();
-    let serving = server.serve(listener, stop.token());
-    let degrade = async {
-        if !problems.is_empty() {
-            health.set_degraded(&services).await;
-        }
-    };
-    // In this order: serving begins by calling itself healthy.
-    tokio::join!(serving, degrade).0
+    ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .add_service(service)
+        .wellness(ipc::Wellness::despite(problems))
+        .serve(listener, stop.token())
+        .await
 }
 
 struct Service {

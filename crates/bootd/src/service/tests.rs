@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use api::boot::boot_service_client::BootServiceClient;
+use ipc::Wellness;
 use tokio_stream::StreamExt as _;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -20,7 +21,7 @@ struct Bench {
     board: Board,
     init: Init,
     socket: std::path::PathBuf,
-    health: Health,
+    wellness: Wellness,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
@@ -48,7 +49,7 @@ impl Bench {
             board,
             init: init.unwrap(),
             socket: dir.path().join("run/bootd.sock"),
-            health: Health::Good,
+            wellness: Wellness::Well,
             stop: CancellationToken::new(),
             _dir: dir,
         }
@@ -56,7 +57,7 @@ impl Bench {
 
     fn degraded() -> Self {
         Self {
-            health: Health::Degraded,
+            wellness: Wellness::Degraded,
             ..Self::new()
         }
     }
@@ -71,8 +72,8 @@ impl Bench {
     fn serve(&self) -> impl Future<Output = Result<(), String>> + use<> {
         let (board, init) = (self.board.clone(), self.init.handle());
         let (socket, stop) = (self.socket.clone(), self.stop.clone());
-        let health = self.health;
-        async move { serve(board, init, &socket, health, stop).await }
+        let wellness = self.wellness;
+        async move { serve(board, init, &socket, wellness, stop).await }
     }
 
     fn client(&self) -> BootServiceClient<tonic::transport::Channel> {

@@ -1,3 +1,5 @@
+#!/bin/bash
+# shellcheck disable=SC1090 # it sources what it is told to
 # The boot shell: sources one script after the other, so that functions, plain variables, umask and
 # directory of one reach the next. After each it writes the exported variables and a marker to a
 # descriptor of its own; end-of-file would never come, background jobs of scripts hold it.
