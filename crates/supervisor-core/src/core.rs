@@ -11,7 +11,7 @@ use crate::{
     program::{Outbox, Program},
     shutdown::{REPORT_EVERY, Shutdown},
     spec::{GroupSpec, Incarnation, ProgramId},
-    view::{GroupView, Mood, Readiness, View},
+    view::{GroupView, Mood, ProgramView, Readiness, View},
 };
 
 /// How long a shutdown may take before everything left is killed. Part of the shutdown budget in
@@ -39,6 +39,18 @@ impl Core {
     /// A core without programs.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A core without programs that never repeats the name of a run of this one.
+    #[must_use]
+    pub fn successor(mut self) -> Self {
+        let last = self.programs().map(|p| (p.id().clone(), p.incarnation()));
+        let last: Vec<_> = last.collect();
+        self.past.extend(last);
+        Self {
+            past: self.past,
+            ..Self::default()
+        }
     }
 
     /// Takes in a fact or a command.
@@ -107,6 +119,13 @@ impl Core {
                 programs
             },
         }
+    }
+
+    /// One program, if there is one of that name.
+    pub fn program(&self, id: &ProgramId) -> Option<ProgramView> {
+        let group = self.groups.get(&id.group)?;
+        let program = group.programs.iter().find(|program| program.id() == id);
+        program.map(Program::view)
     }
 
     fn programs(&self) -> impl Iterator<Item = &Program> {

@@ -1,0 +1,100 @@
+//! What the core announces, in the original's words.
+
+use supervisor_core::{Announcement, Exit, ProgramId};
+
+use super::Driver;
+use crate::{
+    config::{Config, Problem, signal_name},
+    logs::MainLog,
+};
+
+impl Driver {
+    pub(super) fn announce(&self, announcement: &Announcement) {
+        match announcement {
+            Announcement::EnteredRunning { program, startsecs } => self.log.info(&format!(
+                "success: {} entered RUNNING state, process has stayed up for > than {} seconds \
+                 (startsecs)",
+                program.name,
+                startsecs.as_secs()
+            )),
+            Announcement::SpawnFailed { reason } => self.log.info(&format!("spawnerr: {reason}")),
+            Announcement::Exited {
+                program,
+                exit,
+                expected,
+            } => {
+                let (told, how) = (said(*exit), expectation(*expected));
+                let text = format!("exited: {} ({told}; {how})", program.name);
+                match expected {
+                    true => self.log.info(&text),
+                    false => self.log.warn(&text),
+                }
+            }
+            Announcement::Stopped {
+                program,
+                exit,
+                expected,
+            } => {
+                let text = format!("stopped: {} ({})", program.name, said(*exit));
+                match expected {
+                    true => self.log.info(&text),
+                    false => self.log.warn(&text),
+                }
+            }
+            Announcement::GaveUp(program) => self.log.info(&format!(
+                "gave up: {} entered FATAL state, too many start retries too quickly",
+                program.name
+            )),
+            Announcement::Killing(run) => {
+                let pid = self.programs.pid(&run.program);
+                let name = &run.program.name;
+                self.log
+                    .warn(&format!("killing '{name}' ({pid}) with SIGKILL"));
+            }
+            Announcement::WaitingFor(programs) => {
+                self.log
+                    .info(&format!("waiting for {} to die", names(programs)));
+            }
+            Announcement::Abandoned(programs) => self.log.critical(&format!(
+                "{} did not die when killed; left behind",
+                names(programs)
+            )),
+        }
+    }
+}
+
+/// Says what a configuration includes and what was refused of it, except what was already `known`.
+pub(crate) fn report(config: &Config, known: Option<&[Problem]>, log: &MainLog) {
+    if known.is_none() {
+        for (level, remark) in &config.remarks {
+            log.log(*level, remark);
+        }
+    }
+    for problem in &config.problems {
+        if known.is_none_or(|known| !known.contains(problem)) {
+            log.error(&format!("refused: {problem}"));
+        }
+    }
+}
+
+fn said(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal { number, dumped } => {
+            let core = if dumped { " (core dumped)" } else { "" };
+            format!("terminated by {}{core}", signal_name(number))
+        }
+    }
+}
+
+fn expectation(expected: bool) -> &'static str {
+    match expected {
+        true => "expected",
+        false => "not expected",
+    }
+}
+
+fn names(programs: &[ProgramId]) -> String {
+    let names: Vec<_> = programs.iter().map(|program| &*program.name).collect();
+    names.join(", ")
+}

@@ -1,0 +1,86 @@
+//! Reading the configuration again.
+
+use std::mem;
+
+use super::{Driver, Phase, report};
+use crate::{
+    config::{Config, Difference, GroupConfig, Problem, ProblemKind, difference},
+    fault::{Fault, FaultCode},
+};
+
+impl Driver {
+    /// Reads the files again and says what would change. What runs is not touched.
+    pub(super) fn reload(&mut self) -> Result<Difference, Fault> {
+        let mut config = self
+            .load()
+            .map_err(|text| Fault::new(FaultCode::CantReread, text))?;
+        keep_what_runs(&mut config, self.active.values());
+        report(&config, Some(&self.config.problems), &self.log);
+        self.config = config;
+        self.dirty = true;
+        Ok(difference(self.active.values(), &self.config.groups))
+    }
+
+    /// Begins again after everything was stopped.
+    pub(super) fn start_over(&mut self) {
+        match self.load() {
+            Ok(config) => {
+                report(&config, None, &self.log);
+                self.config = config;
+            }
+            // A supervisor that ended here would take the instance with it.
+            Err(text) => self.log.critical(&format!("{text}; going on as before")),
+        }
+        self.core = mem::take(&mut self.core).successor();
+        self.active.clear();
+        self.programs.reset(&self.config);
+        self.phase = Phase::Serving;
+        self.dirty = true;
+        let pid = std::process::id();
+        self.log
+            .info(&format!("supervisord started with pid {pid}"));
+        self.begin();
+    }
+
+    fn load(&self) -> Result<Config, String> {
+        let mut config = Config::load(&self.config.file, &self.environment)
+            .map_err(|error| error.to_string())?;
+        self.overrides.apply(&mut config.daemon);
+        Ok(config)
+    }
+}
+
+/// A mistake must not take away what runs: a group whose configuration was refused keeps the one
+/// it has.
+fn keep_what_runs<'a>(config: &mut Config, active: impl Iterator<Item = &'a GroupConfig>) {
+    for group in active {
+        let wanted = config
+            .groups
+            .iter_mut()
+            .find(|other| other.name == group.name);
+        match wanted {
+            Some(wanted) => {
+                let broken = wanted.programs.iter().any(|p| p.refused.is_some());
+                if broken || concerns(&config.problems, group) {
+                    *wanted = group.clone();
+                }
+            }
+            None if concerns(&config.problems, group) => config.groups.push(group.clone()),
+            None => {}
+        }
+    }
+    config
+        .groups
+        .sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+}
+
+/// Whether the section of a group, or a whole file that defines one of its programs, was refused.
+fn concerns(problems: &[Problem], group: &GroupConfig) -> bool {
+    problems.iter().any(|problem| {
+        problem.kind == ProblemKind::Mistake
+            && match problem.section.as_str() {
+                "" => group.programs.iter().any(|p| p.origin.0 == problem.file),
+                section => section.strip_prefix("group:") == Some(&group.name),
+            }
+    })
+}

@@ -1,0 +1,105 @@
+//! What others may see.
+
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use supervisor_core::{ProgramId, ProgramView};
+
+use super::{Driver, Phase};
+use crate::config::{GroupConfig, Problem, ProgramConfig};
+
+/// The whole state at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) epoch: u64,
+    pub(crate) generation: u64,
+    pub(crate) mood: Mood,
+    /// Sorted by group, then name.
+    pub(crate) programs: Vec<ProgramStatus>,
+    /// Names and priorities of the groups that are active.
+    pub(crate) groups: Vec<(String, i64)>,
+    /// The configuration read last, and what was refused of it.
+    pub(crate) configured: Arc<Vec<GroupConfig>>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) identifier: String,
+    pub(crate) main_log: Option<PathBuf>,
+}
+
+/// What the supervisor as a whole is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Running,
+    Restarting,
+    Shutdown,
+}
+
+/// One program.
+#[derive(Clone, Debug)]
+pub(crate) struct ProgramStatus {
+    pub(crate) config: Arc<ProgramConfig>,
+    pub(crate) view: ProgramView,
+    /// 0 if there is no process.
+    pub(crate) pid: i32,
+    pub(crate) started: Option<SystemTime>,
+    pub(crate) stopped: Option<SystemTime>,
+    /// The log files as clients are told, AUTO names included.
+    pub(crate) stdout_log: Option<PathBuf>,
+    pub(crate) stderr_log: Option<PathBuf>,
+    /// The files that hold the text; they differ where output goes to tiers.
+    pub(crate) stdout_text: Option<PathBuf>,
+    /// The raw log, or what comes nearest.
+    pub(crate) raw_log: Option<PathBuf>,
+}
+
+impl Snapshot {
+    pub(super) fn empty(epoch: u64) -> Self {
+        Self {
+            epoch,
+            generation: 0,
+            mood: Mood::Running,
+            programs: Vec::new(),
+            groups: Vec::new(),
+            configured: Arc::default(),
+            problems: Vec::new(),
+            identifier: String::new(),
+            main_log: None,
+        }
+    }
+
+    /// One program, if it is there.
+    pub(crate) fn program(&self, id: &ProgramId) -> Option<&ProgramStatus> {
+        self.programs.iter().find(|program| program.view.id == *id)
+    }
+
+    /// Whether a group of that name is active.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        self.groups.iter().any(|(group, _)| group == name)
+    }
+}
+
+impl Driver {
+    pub(super) fn snapshot(&self, generation: u64) -> Snapshot {
+        let view = self.core.view();
+        let programs = view.programs.into_iter();
+        Snapshot {
+            epoch: self.epoch,
+            generation,
+            mood: match self.phase {
+                Phase::Serving => Mood::Running,
+                Phase::Restarting => Mood::Restarting,
+                Phase::ShuttingDown | Phase::Done => Mood::Shutdown,
+            },
+            programs: programs
+                .filter_map(|view| self.programs.status(view))
+                .collect(),
+            groups: view
+                .groups
+                .iter()
+                .map(|group| (group.name.to_string(), group.priority))
+                .collect(),
+            configured: Arc::new(self.config.groups.clone()),
+            problems: self.config.problems.clone(),
+            identifier: self.config.daemon.identifier.clone(),
+            main_log: self.log.path().map(PathBuf::from),
+        }
+    }
+}

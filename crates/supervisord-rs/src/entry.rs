@@ -1,0 +1,372 @@
+//! The order in which supervisord starts and ends.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use api::supervisor::supervisor_service_server::SupervisorServiceServer;
+use daemon::{Epoch, Exit, Outcome, Stop, Tasks};
+use nix::unistd::Uid;
+use tracing::{info, info_span, warn};
+
+use crate::{
+    BOOTD_FD, SUPERVISOR_VERSION,
+    config::{Config, DaemonSection},
+    driver::{Driver, Handle, Parts, report},
+    logs::{MainLog, Stdout},
+    options::{Mode, Options},
+    process::{self, Channel},
+    rpc::{Door, Server},
+    service::Service,
+    signals::Signals,
+    telemetry,
+};
+
+/// Runs supervisord from its command line to its exit code: 0 after any ordered end, 2 for a wrong
+/// command line or configuration, 1 when it could not start otherwise.
+pub fn main() -> ExitCode {
+    process::prepare();
+    let arguments: Vec<_> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let environment: BTreeMap<_, _> = std::env::vars_os()
+        .map(|(k, v)| {
+            (
+                k.to_string_lossy().into_owned(),
+                v.to_string_lossy().into_owned(),
+            )
+        })
+        .collect();
+    let options = match Options::parse(&arguments) {
+        Ok(options) => options,
+        Err(error) => return usage(&error),
+    };
+    match options.mode {
+        Mode::Version => return say(SUPERVISOR_VERSION),
+        Mode::Help => return say(HELP),
+        Mode::Run | Mode::Check => {}
+    }
+    let Some(file) = options.configuration.clone().or_else(find_configuration) else {
+        return usage(&format!(
+            "No config file found at default paths ({}); use the -c option to specify a config \
+             file at a different path",
+            SEARCHED.join(", ")
+        ));
+    };
+    let mut config = match Config::load(&file, &environment) {
+        Ok(config) => config,
+        Err(error) => return usage(&error.to_string()),
+    };
+    if options.mode == Mode::Check {
+        return check(&config);
+    }
+    options.apply(&mut config.daemon);
+    if let Err(error) = process::raise_file_limit(config.daemon.minfds) {
+        return usage(&error);
+    }
+    if let Err(error) = settle_in(&config.daemon) {
+        return usage(&error);
+    }
+    telemetry::install(&environment);
+    match daemon::runtime() {
+        Ok(runtime) => runtime.block_on(run(config, options, environment)).into(),
+        Err(error) => usage(&format!("failed to start the runtime: {error}")),
+    }
+}
+
+/// Goes to the background and to another account, if so configured.
+fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
+    if !daemon.nodaemon {
+        let path = daemon.directory.clone();
+        nix::unistd::daemon(true, false)
+            .map_err(|error| format!("could not go to the background: {error}"))?;
+        if let Some(path) = path {
+            nix::unistd::chdir(&path)
+                .map_err(|error| format!("can't chdir into {}: {error}", path.display()))?;
+        }
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(daemon.umask));
+    }
+    let Some(name) = &daemon.user else {
+        return Ok(());
+    };
+    let account = nix::unistd::User::from_name(name).ok().flatten();
+    let account = account.ok_or_else(|| format!("Can't find username {name}"))?;
+    if account.uid == Uid::current() {
+        return Ok(());
+    }
+    if !Uid::current().is_root() {
+        return Err("Can't drop privilege as nonroot user".to_owned());
+    }
+    let groups = std::ffi::CString::new(name.as_str())
+        .ok()
+        .and_then(|name| nix::unistd::getgrouplist(&name, account.gid).ok())
+        .unwrap_or_else(|| vec![account.gid]);
+    nix::unistd::setgroups(&groups)
+        .and_then(|()| nix::unistd::setgid(account.gid))
+        .and_then(|()| nix::unistd::setuid(account.uid))
+        .map_err(|error| format!("could not become {name}: {error}"))
+}
+
+async fn run(config: Config, options: Options, environment: BTreeMap<String, String>) -> Exit {
+    let epoch = Epoch::now().micros();
+    let stop = Stop::new();
+    let tasks = Tasks::new(stop.clone());
+    let (signals, stdout) = match (Signals::listen(), Stdout::start()) {
+        (Ok(signals), Ok(stdout)) => (signals, stdout),
+        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
+    };
+    let heard = config.daemon.nodaemon && !config.daemon.silent;
+    let log = MainLog::open(&config.daemon, heard.then(|| stdout.clone()));
+    introduce(&config, &log);
+    let (driver, handle) = Driver::new(Parts {
+        config: config.clone(),
+        environment: environment.clone(),
+        log: log.clone(),
+        stdout: stdout.clone(),
+        tasks: tasks.clone(),
+        epoch,
+        overrides: options,
+    });
+    if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
+        return refuse(&error);
+    }
+    open_grpc(&config, &environment, &handle, &log, &tasks);
+    open_channel(&environment, epoch, &tasks);
+    let pidfile = write_pid(&config.daemon, &log);
+    log.info(&format!(
+        "supervisord started with pid {}",
+        std::process::id()
+    ));
+    info!(version = SUPERVISOR_VERSION, config = %config.file.display(), "supervisord is ready");
+    driver.run(signals).await;
+    if let Some(pidfile) = pidfile {
+        let _ = fs::remove_file(pidfile);
+    }
+    stop.request();
+    let outcome = tasks.shut_down(GRACE).await;
+    stdout.flush(FLUSH);
+    match outcome {
+        Outcome::Drained => info!("supervisord stopped"),
+        // The exit code stays 0, as every client of the original expects after a shutdown.
+        Outcome::Abandoned(left) => warn!(?left, "supervisord stopped and left tasks behind"),
+    }
+    Exit::Clean
+}
+
+/// The first lines of the main log.
+fn introduce(config: &Config, log: &MainLog) {
+    report(config, None, log);
+    if Uid::current().is_root() && config.daemon.user.is_none() {
+        log.critical(
+            "Supervisor is running as root.  Privileges were not dropped because no user is \
+             specified in the config file.  If you intend to run as root, you can set user=root \
+             in the config file to avoid this message.",
+        );
+    } else if config.daemon.user.is_some() {
+        log.info(&format!("Set uid to user {} succeeded", Uid::current()));
+    }
+}
+
+/// Opens the servers of the configuration.
+async fn open_doors(
+    config: &Config,
+    handle: &Handle,
+    log: &MainLog,
+    tasks: &Tasks,
+) -> Result<(), String> {
+    let mut doors = Vec::new();
+    if let Some(inet) = &config.inet {
+        let door = Door::inet(inet).await.map_err(|error| {
+            format!(
+                "Cannot open an HTTP server on {}:{}: {error}",
+                inet.host, inet.port
+            )
+        })?;
+        doors.push(("inet_http_server", door, inet.credentials.clone()));
+    }
+    if let Some(unix) = &config.unix {
+        let door = Door::unix(unix).map_err(|error| {
+            format!(
+                "Cannot open an HTTP server on {}: {error}",
+                unix.file.display()
+            )
+        })?;
+        doors.push(("unix_http_server", door, unix.credentials.clone()));
+    }
+    if config.rpc {
+        log.info("RPC interface 'supervisor' initialized");
+    }
+    for (name, door, credentials) in doors {
+        if credentials.is_none() {
+            log.critical(&format!(
+                "Server '{name}' running without any HTTP authentication checking"
+            ));
+        }
+        let server = Server::new(
+            handle.clone(),
+            log.clone(),
+            config.rpc,
+            credentials,
+            tasks.clone(),
+        );
+        let stop = tasks.stop().token();
+        tasks.spawn(
+            "http server",
+            info_span!("http", name),
+            server.serve(door, stop),
+        );
+    }
+    Ok(())
+}
+
+/// Opens the gRPC socket. Without it the programs still run, so a failure is only told.
+fn open_grpc(
+    config: &Config,
+    environment: &BTreeMap<String, String>,
+    handle: &Handle,
+    log: &MainLog,
+    tasks: &Tasks,
+) {
+    let path = environment
+        .get("SUPERVISORD_SOCKET")
+        .map(PathBuf::from)
+        .or_else(|| config.daemon.socket.clone())
+        .unwrap_or_else(|| Path::new(ipc::RUN_DIR).join("supervisord.sock"));
+    let listener = match ipc::Listener::bind(&path) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|e| format!(": {e}"));
+            return log.error(&format!("no gRPC: {error}{}", cause.unwrap_or_default()));
+        }
+    };
+    let service = Service::new(handle.clone(), tasks.clone());
+    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .add_service(SupervisorServiceServer::new(service));
+    let (log, stop) = (log.clone(), tasks.stop().token());
+    tasks.spawn("grpc server", info_span!("grpc"), async move {
+        if let Err(error) = server.serve(listener, stop).await {
+            log.error(&format!("gRPC ended: {error}"));
+        }
+    });
+}
+
+/// Greets bootd, if it is our parent, and keeps the channel open.
+fn open_channel(environment: &BTreeMap<String, String>, epoch: u64, tasks: &Tasks) {
+    let Some(value) = environment.get(BOOTD_FD) else {
+        return info!("no channel to bootd; running without it");
+    };
+    let channel = match Channel::adopt(value) {
+        Ok(channel) => channel,
+        Err(error) => return warn!(error = %error, "no channel to bootd"),
+    };
+    let stop = tasks.stop().token();
+    let talk = async move {
+        match channel.greet(epoch).await {
+            Ok(answer) => info!(answer, "bootd has answered"),
+            Err(error) => return warn!(%error, "bootd does not answer"),
+        }
+        loop {
+            if let Err(error) = channel.receive().await {
+                return warn!(%error, "the channel to bootd is closed");
+            }
+        }
+    };
+    tasks.spawn("bootd channel", info_span!("bootd"), async move {
+        tokio::select! {
+            () = talk => {}
+            () = stop.cancelled() => {}
+        }
+    });
+}
+
+fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
+    let path = crate::config::absolute(&daemon.pidfile);
+    match fs::write(&path, format!("{}\n", std::process::id())) {
+        Ok(()) => Some(path),
+        Err(_) => {
+            log.critical(&format!("could not write pidfile {}", path.display()));
+            None
+        }
+    }
+}
+
+fn find_configuration() -> Option<PathBuf> {
+    SEARCHED
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
+}
+
+fn check(config: &Config) -> ExitCode {
+    let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
+    if problems.is_empty() {
+        return Exit::Clean.into();
+    }
+    complain(&problems.join("\n"));
+    Exit::Usage.into()
+}
+
+fn usage(error: &str) -> ExitCode {
+    complain(&format!("Error: {error}\nFor help, use supervisord -h"));
+    Exit::Usage.into()
+}
+
+fn refuse(error: &str) -> Exit {
+    complain(&format!("Error: {error}\nFor help, use supervisord -h"));
+    Exit::Usage
+}
+
+#[expect(clippy::print_stderr, reason = "there is no log for this")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to a flag")]
+fn say(text: &str) -> ExitCode {
+    println!("{text}");
+    Exit::Clean.into()
+}
+
+const SEARCHED: &[&str] = &[
+    "supervisord.conf",
+    "etc/supervisord.conf",
+    "/etc/supervisord.conf",
+    "/etc/supervisor/supervisord.conf",
+];
+
+const HELP: &str = "\
+supervisord -- run a set of programs.
+
+Usage: supervisord [options]
+
+Options:
+-c/--configuration FILE -- configuration file path (searched for if not given)
+-n/--nodaemon -- run in the foreground
+-s/--silent -- no logs on stdout
+-h/--help -- print this message and exit
+-v/--version -- print the version and exit
+-u/--user USER -- run as this user
+-m/--umask UMASK -- umask when going to the background (default 022)
+-d/--directory DIRECTORY -- directory when going to the background
+-l/--logfile FILENAME -- main log
+-y/--logfile_maxbytes BYTES -- size at which the main log is rotated
+-z/--logfile_backups NUM -- rotated main logs that are kept
+-e/--loglevel LEVEL -- critical, error, warn, info, debug, trace or blather
+-j/--pidfile FILENAME -- where the pid is written
+-i/--identifier STR -- identifier of this instance
+-q/--childlogdir DIRECTORY -- where automatically named logs go
+-k/--nocleanup -- keep automatically named logs of earlier runs
+-a/--minfds NUM -- limit of open files to ask for
+-t/--strip_ansi -- strip escape sequences from the logs of programs
+--minprocs NUM -- accepted and ignored
+--check [FILE] -- list every mistake in the configuration and exit";
+
+/// How long our own tasks may take once all programs have ended.
+const GRACE: Duration = Duration::from_millis(300);
+/// How long a slow reader of our output may take.
+const FLUSH: Duration = Duration::from_millis(200);

@@ -1,0 +1,24 @@
+//! A drop-in Supervisor.
+
+pub mod config;
+pub mod ctl;
+mod driver;
+mod entry;
+mod fault;
+mod getopt;
+mod logs;
+mod options;
+mod process;
+mod readiness;
+mod rpc;
+mod service;
+mod signals;
+mod telemetry;
+mod xmlrpc;
+
+pub use entry::main;
+
+/// Variable in which bootd names the descriptor of its channel.
+const BOOTD_FD: &str = "BERTH_BOOTD_FD";
+/// The version whose behaviour this is; clients compare it.
+const SUPERVISOR_VERSION: &str = "4.3.0";

@@ -1,0 +1,57 @@
+//! What a child must not inherit: our descriptors and our signal mask.
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::SigSet,
+    },
+};
+
+/// Marks every descriptor we were started with close-on-exec and unblocks all signals. To be
+/// called before anything else is opened.
+pub(crate) fn prepare() {
+    // A failure leaves the mask as our parent set it, which is what it wanted then.
+    let _ = SigSet::empty().thread_set_mask();
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let inherited: Vec<RawFd> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd > 2)
+        .collect();
+    for fd in inherited {
+        #[expect(unsafe_code, reason = "descriptors we inherited have no owner yet")]
+        // SAFETY: the number was listed a moment ago and is only used for fcntl, which checks it;
+        // the directory's own descriptor is closed by then and answers EBADF.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    }
+}
+
+/// Raises the limit of open files to at least `wanted`; programs inherit it.
+///
+/// # Errors
+/// In the original's words.
+pub(crate) fn raise_file_limit(wanted: u64) -> Result<(), String> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| error.to_string())?;
+    if soft >= wanted {
+        return Ok(());
+    }
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted))
+        .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard));
+    match raised {
+        Ok(()) if hard >= wanted || soft_limit() >= wanted => Ok(()),
+        Ok(()) | Err(_) => Err(format!(
+            "The minimum number of file descriptors required to run this process is {wanted} as \
+             per the \"minfds\" command-line argument or config file setting. The current \
+             environment will only allow you to open {hard} file descriptors."
+        )),
+    }
+}
+
+fn soft_limit() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
+}
