@@ -73,10 +73,13 @@ fn proportional_size(pid: Pid) -> anyhow::Result<Option<f64>> {
     Ok(Some(kibibytes / 1024.0))
 }
 
-/// Whether the supervisor of an instance started this process for a program that a user runs.
+/// Whether a program that a user runs, or one that Debian brings, was started here.
 fn is_user_program(pid: Pid) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    program_of(&environment).is_some_and(|program| USER_PROGRAMS.contains(&program))
+    // A daemon that writes its own title, as sshd does, writes it over its environment.
+    let name = processes::name(pid);
+    let program = program_of(&environment).or(name.as_deref());
+    program.is_some_and(|program| USER_PROGRAMS.contains(&program))
 }
 
 /// The program name in `BERTH_INCARNATION=epoch/program/number`.
