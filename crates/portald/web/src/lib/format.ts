@@ -35,10 +35,16 @@ export function span(seconds: number): string {
   return `${Math.floor(h / 24)} d ${h % 24} h`;
 }
 
+/** A duration that goes on: coarse enough not to be redrawn every second for ever. */
+export function roughly(seconds: number): string {
+  const minutes = Math.floor(Math.max(0, seconds) / 60);
+  return minutes > 0 && minutes < 60 ? `${minutes} min` : span(seconds);
+}
+
 /** How long ago a time in microseconds was, seen at `now` in milliseconds. */
 export function ago(unixUs: number, now: number): string {
   const seconds = (now - unixUs / 1000) / 1000;
-  return seconds < 3 ? "just now" : `${span(seconds)} ago`;
+  return seconds < 3 ? "just now" : `${roughly(seconds)} ago`;
 }
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
