@@ -54,7 +54,7 @@ impl Sites {
             return;
         };
         for problem in &problems {
-            tracing::error!(problem, "app refused");
+            tracing::error!(problem, "input refused");
         }
         self.front.board.set_problems("apps", problems);
         let map = PortMap::from_variables(&self.variables);

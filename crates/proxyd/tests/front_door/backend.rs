@@ -1,11 +1,11 @@
 //! An app: a raw socket that tells what reached it.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use daemon::{Stop, Tasks};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc,
     time::timeout,
 };
@@ -92,6 +92,14 @@ pub(crate) async fn listen() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
+}
+
+/// A port where nothing answers, and nothing can as long as the socket is kept.
+pub(crate) fn closed() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 /// Reads one head from a stream, with whatever came behind it.

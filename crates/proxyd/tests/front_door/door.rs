@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     certificate: bool,
     supervisor: Option<PathBuf>,
     environment_file: String,
+    problems: Vec<String>,
 }
 
 /// A running proxyd and what belongs to it.
@@ -56,6 +57,7 @@ impl Plan {
             certificate: true,
             supervisor: None,
             environment_file: String::new(),
+            problems: Vec::new(),
         }
         .set("ENABLE_HTTPS", "true")
         .set("OPEN_BUTTON_TOKEN", TOKEN)
@@ -83,6 +85,12 @@ impl Plan {
 
     pub(crate) fn environment_file(mut self, text: &str) -> Self {
         text.clone_into(&mut self.environment_file);
+        self
+    }
+
+    /// A setting that was refused before the daemon started.
+    pub(crate) fn refused_setting(mut self, problem: &str) -> Self {
+        self.problems.push(problem.to_owned());
         self
     }
 
@@ -129,7 +137,7 @@ impl Plan {
         let context = Context {
             tasks: tasks.clone(),
             environment: self.variables,
-            problems: Vec::new(),
+            problems: self.problems,
         };
         let socket = settings.socket.clone();
         tasks.spawn("proxyd", tracing::Span::none(), async move {

@@ -9,16 +9,14 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, closed},
     door::{Plan, TOKEN},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_get_a_page_that_waits_and_programs_a_502() {
-    let door = Plan::new()
-        .app("Comfy & Co", testkit::free_port())
-        .start()
-        .await;
+    let (_reserved, port) = closed();
+    let door = Plan::new().app("Comfy & Co", port).start().await;
     let bearer = format!("Bearer {TOKEN}");
     let auth = ("Authorization", bearer.as_str());
     let html = ("Accept", "text/html");
@@ -58,7 +56,7 @@ async fn people_get_a_page_that_waits_and_programs_a_502() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_comes_up_is_reached_at_once() {
-    let port = testkit::free_port();
+    let (_reserved, port) = closed();
     let door = Plan::new().app("A", port).start().await;
     let bearer = format!("Bearer {TOKEN}");
     let auth = [("Authorization", bearer.as_str())];
@@ -75,11 +73,12 @@ async fn an_app_that_comes_up_is_reached_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_tells_what_supervisord_knows_and_its_absence_is_named() {
+    let (_reserved, port) = closed();
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("supervisord.sock");
     let door = Plan::new()
         .supervisor(socket.clone())
-        .app("A", testkit::free_port())
+        .app("A", port)
         .start()
         .await;
     let missed = |s: &api::proxy::ProxySnapshot| {

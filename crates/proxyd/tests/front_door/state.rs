@@ -2,6 +2,9 @@
 
 use api::proxy::ListenState;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{
     backend::{Backend, listen, read_head},
@@ -203,4 +206,28 @@ async fn a_request_in_hand_is_finished_at_the_end_and_silent_clients_are_not_wai
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
     let ended = tokio::time::timeout(std::time::Duration::from_secs(2), door.stop()).await;
     assert!(ended.is_ok(), "something is waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_settings_degrade_the_health_and_are_listed() {
+    let backend = Backend::echo().await;
+    for (plan, expected) in [
+        (Plan::new(), ServingStatus::Serving),
+        (
+            Plan::new().refused_setting("colour: unknown setting"),
+            ServingStatus::NotServing,
+        ),
+    ] {
+        let door = plan.app("A", backend.port).start().await;
+        let channel = ipc::connect(&door.dir.path().join("proxyd.sock"));
+        let answer = HealthClient::new(channel)
+            .check(HealthCheckRequest::default())
+            .await;
+        assert_eq!(answer.unwrap().into_inner().status(), expected);
+        let problems = door.snapshot().await.problems;
+        let listed = problems.iter().any(|problem| problem.contains("colour"));
+        assert_eq!(listed, expected == ServingStatus::NotServing);
+        assert_eq!(door.ask(0, "GET /", &[]).await.status, 401);
+        door.stop().await;
+    }
 }
