@@ -63,7 +63,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         .with_context(|| format!("failed to serve the page on {}", settings.listen))?;
     let listen = http.local_addr()?.to_string();
     let socket = ipc::Listener::bind(&settings.socket)?;
-    let degraded = !problems.is_empty();
+    let wellness = ipc::Wellness::despite(&problems);
 
     let world = World::new(
         instance::PortMap::from_variables(&environment),
@@ -98,7 +98,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         socket = %settings.socket.display(),
         "portald ready"
     );
-    serve_grpc(socket, service, degraded, &tasks).await
+    serve_grpc(socket, service, wellness, &tasks).await
 }
 
 /// Starts everything that reports facts.
@@ -152,24 +152,13 @@ fn serve_page(listener: TcpListener, desk: Desk, tasks: &Tasks) {
 async fn serve_grpc(
     socket: ipc::Listener,
     service: Service,
-    degraded: bool,
+    wellness: ipc::Wellness,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let server =
-        ipc::Server::new(api::FILE_DESCRIPTOR_SET).add_service(PortalServiceServer::new(service));
-    let (health, services) = (server.health(), server.services());
-    let degrade = async {
-        if degraded {
-            health.set_degraded(&services).await;
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        // Serving begins by declaring the services healthy, so it goes first.
-        biased;
-        result = server.serve(socket, tasks.stop().token()) => Ok(result?),
-        () = degrade => Ok(()),
-    }
+    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .wellness(wellness)
+        .add_service(PortalServiceServer::new(service));
+    Ok(server.serve(socket, tasks.stop().token()).await?)
 }
 
 const FACTS: usize = 64;
