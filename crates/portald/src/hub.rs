@@ -173,6 +173,10 @@ impl Hub {
             self.publish(viewers);
             self.memory.save(&self.history);
         }
+        // What was asked for in the last moment is often the reason of this end.
+        while let Ok(fact) = facts.try_recv() {
+            self.take(fact);
+        }
         self.memory.flush(&self.history);
     }
 

@@ -18,7 +18,7 @@ use api::{
 };
 use daemon::Tasks;
 use tokio::sync::mpsc;
-use tonic::{Response, Status, Streaming, transport::Channel};
+use tonic::{Code, Response, Status, Streaming, transport::Channel};
 
 pub(crate) use commands::{Command, CommandError, Supervisor};
 
@@ -149,6 +149,11 @@ async fn pump<M>(
                 }
             }
             Ok(None) => return (heard, None),
+            // The transport's words name its layers; to a person it is one thing.
+            Err(status) if heard && status.code() != Code::PermissionDenied => {
+                tracing::debug!(%status, "stream broke");
+                return (heard, Some(Status::aborted("its connection broke")));
+            }
             Err(status) => return (heard, Some(status)),
         }
     }

@@ -36,6 +36,7 @@ pub(crate) fn attention(world: &World) -> Vec<Attention> {
     routes(world, &mut found);
     refused_input(world, &mut found);
     boot_steps(world, &mut found);
+    notices(world, &mut found);
     machine(world, &mut found);
     found.sort_by_key(|item| item.severity);
     found
@@ -172,6 +173,17 @@ fn boot_steps(world: &World, found: &mut Vec<Attention>) {
         };
         let subject = format!("boot step {}", step.name);
         push(found, severity, &subject, step.message.clone(), "/activity");
+    }
+}
+
+/// What a person may know and need not act on: these stay for the whole life of an instance.
+fn notices(world: &World, found: &mut Vec<Attention>) {
+    for notice in world.boot.iter().flat_map(|boot| &boot.notices) {
+        let (subject, text) = (&notice.subject, notice.text.clone());
+        push(found, Severity::Info, subject, text, "/activity");
+    }
+    for text in world.tunnel.iter().flat_map(|said| &said.notices) {
+        push(found, Severity::Info, "tunneld", text.clone(), "/connect");
     }
 }
 
