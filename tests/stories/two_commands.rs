@@ -16,7 +16,11 @@ impl Made {
     fn new(name: &str) -> Self {
         let portal = free_port();
         let ports = format!("{portal}:1111 {}:8080 {}:22", free_port(), free_port());
-        Self { ports, portal, name: format!("{name}-{}", std::process::id()) }
+        Self {
+            ports,
+            portal,
+            name: format!("{name}-{}", std::process::id()),
+        }
     }
 
     fn make(&self, arguments: &[&str]) -> Result<Output> {
@@ -47,12 +51,19 @@ fn make_run_detached_prints_a_link_that_works_and_make_stop_ends_it() -> Result<
     let up = made.make(&["run", "DETACH=1"])?;
     assert!(up.status.success(), "{}", text(&up));
     let said = text(&up);
-    let link = said.split_whitespace().find(|word| word.contains("/?token=")).expect("a link");
+    let link = said
+        .split_whitespace()
+        .find(|word| word.contains("/?token="))
+        .expect("a link");
     let reply = curl(&["-H", "Accept: text/html", link])?;
     assert_eq!(reply.status, 302, "{}", reply.head);
 
     let inside = made.make(&["exec", "CMD=berth status --json"])?;
-    assert!(text(&inside).contains("instance_portal"), "{}", text(&inside));
+    assert!(
+        text(&inside).contains("instance_portal"),
+        "{}",
+        text(&inside)
+    );
 
     let again = made.make(&["run", "DETACH=1"])?;
     assert!(!again.status.success());
@@ -69,6 +80,9 @@ fn a_taken_port_is_one_clear_error_before_anything_starts() -> Result<()> {
     let up = made.make(&["run", "DETACH=1"])?;
     assert!(!up.status.success());
     let said = text(&up);
-    assert!(said.contains(&made.portal.to_string()) && said.contains("taken"), "{said}");
+    assert!(
+        said.contains(&made.portal.to_string()) && said.contains("taken"),
+        "{said}"
+    );
     Ok(())
 }

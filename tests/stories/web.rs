@@ -18,8 +18,16 @@ fn jupyterlab_runs_a_cell_in_a_live_kernel_through_the_proxy() -> Result<()> {
     let instance = Instance::boot("webjupyter")?;
     instance.wait_ready("jupyter")?;
     let notebook = r#"{"cells":[{"cell_type":"code","execution_count":null,"id":"a1","metadata":{},"outputs":[],"source":["print('six times seven is', 6*7)"]}],"metadata":{"kernelspec":{"display_name":"Python 3","language":"python","name":"python3"}},"nbformat":4,"nbformat_minor":5}"#;
-    instance.sh(&format!("cat > /workspace/story.ipynb <<'EOF'\n{notebook}\nEOF"))?;
-    browser("jupyter.mjs", &[&instance.link(8080), &instance.url(8080, "/lab/tree/workspace/story.ipynb")])?;
+    instance.sh(&format!(
+        "cat > /workspace/story.ipynb <<'EOF'\n{notebook}\nEOF"
+    ))?;
+    browser(
+        "jupyter.mjs",
+        &[
+            &instance.link(8080),
+            &instance.url(8080, "/lab/tree/workspace/story.ipynb"),
+        ],
+    )?;
     Ok(())
 }
 

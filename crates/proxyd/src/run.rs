@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         board: Board::default(),
         tasks: context.tasks.clone(),
     });
-    let degraded = !context.problems.is_empty();
+    let wellness = ipc::Wellness::despite(&context.problems);
     problems.extend(context.problems);
     front.board.set_problems("input", problems);
 
@@ -76,21 +76,14 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         views: receiver,
         front,
     };
-    let server =
-        ipc::Server::new(api::FILE_DESCRIPTOR_SET).add_service(ProxyServiceServer::new(service));
-    let (health, services) = (server.health(), server.services());
+    let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET)
+        .add_service(ProxyServiceServer::new(service))
+        .wellness(wellness);
     let stop = tasks.stop().clone();
     let token = stop.token();
     tasks.spawn("grpc", info_span!("grpc"), async move {
-        // Serving starts by declaring the server healthy, so this must come after it.
-        let degrade = async {
-            if degraded {
-                health.set_degraded(&services).await;
-            }
-        };
-        let (served, ()) = tokio::join!(biased; server.serve(listener, token), degrade);
-        if let Err(error) = served {
-            tracing::error!(%error, "gRPC ended");
+        if let Err(error) = server.serve(listener, token).await {
+            tracing::error!(error = %error, "gRPC ended");
             stop.request();
         }
     });

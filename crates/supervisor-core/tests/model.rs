@@ -3,19 +3,13 @@
 //! The reference knows of one program what a person knows who watches it: how many runs there were,
 //! when the last one began, and whether everything is being shut down.
 
-#[expect(
-    dead_code,
-    reason = "not every test binary uses every part of the bench"
-)]
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Bench, KILLED, Spawning, id, program};
 use proptest::prelude::*;
 use supervisor_core::{
     Admission, Autorestart, Command, Effect, Exit, Input, Mood, ProgramSpec, StateName,
 };
-use support::{Bench, KILLED, Spawning, id, program};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -1,14 +1,12 @@
 //! Stories of the state machine in virtual time.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Bench, KILL, KILLED, Spawning, TERM, id, program, seconds};
 use supervisor_core::{
     Admission, Announcement, Autorestart, Command, Deny, Effect, Exit, GroupSpec, Input, Mood,
     Probed, ProgramId, ProgramSpec, Readiness, StateName,
 };
-use support::{Bench, KILL, KILLED, Spawning, TERM, id, program, seconds};
 
 #[test]
 fn a_program_counts_as_running_after_startsecs() {
