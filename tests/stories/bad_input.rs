@@ -5,9 +5,7 @@ use e2e::Options;
 
 #[test]
 fn a_malformed_portal_config_entry_is_refused_alone() -> Result<()> {
-    let config = concat!(
-        "localhost:1111:11111:/:Instance Portal|localhost:8080:18080:/:Jupyter|localhost:99999:1:/:Broken|nonsense"
-    );
+    let config = "localhost:1111:11111:/:Instance Portal|localhost:8080:18080:/:Jupyter|localhost:99999:1:/:Broken|nonsense";
     let instance = Options::default()
         .env("PORTAL_CONFIG", config)
         .boot("badportal")?;
