@@ -23,7 +23,7 @@ stop:
 
 ## make exec CMD='…'     runs a command inside
 exec:
-	@tools/run.sh exec '$(CMD)'
+	@tools/run.sh exec "$$CMD"
 
 ## make shell            opens a shell inside
 shell:

@@ -11,6 +11,9 @@ await story(async (link, notebook) => {
     await page.goto(notebook);
     const cell = page.locator('.jp-Notebook .jp-CodeCell').first();
     await cell.waitFor({ timeout: 60_000 });
+    // A cell that is run before the kernel has answered is dropped without a word. The circle beside
+    // the kernel's name is no help, it says idle before there is a kernel; the status bar knows.
+    await page.getByText('Python 3 (ipykernel) | Idle').waitFor({ timeout: 60_000 });
     await cell.locator('.cm-content').click();
     await page.keyboard.press('Shift+Enter');
     const output = page.locator('.jp-OutputArea-output', { hasText: 'six times seven is 42' });

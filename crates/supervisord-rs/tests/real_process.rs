@@ -38,6 +38,7 @@ fn a_shutdown_ends_in_time_with_a_program_that_ignores_term_and_leaves_nothing()
         supervisor.printed().contains("up").then_some(())
     })
     .unwrap();
+    supervisor.wait_state("easy", "RUNNING");
     let (deaf, easy) = (supervisor.pid_of("deaf"), supervisor.pid_of("easy"));
     let began = Instant::now();
     let status = supervisor.end(Signal::SIGTERM);
