@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     neighbours::{Boot, Daemon, Gpu, Program, Proxy, Said, Supervisor, Tunnel},
     system::System,
+    view::PORTAL_PROGRAM,
 };
 
 /// The latest of everything.
@@ -114,6 +115,22 @@ impl World {
         self.feeds.get(&daemon).is_some_and(|feed| feed.connected)
     }
 
+    /// Whether the page must not stop what `name` means to the supervisor: a program, a program
+    /// with its group, or a daemon that a program runs.
+    pub(crate) fn is_protected(&self, name: &str) -> bool {
+        // `group:name` names the same program: the part behind the colon decides.
+        let name = name.rsplit(':').next().unwrap_or(name);
+        let programs = self.supervisor.iter().flat_map(|said| &said.programs);
+        // The supervisor, too, takes a name for a program's before it takes it for a daemon's.
+        let is_program = programs.into_iter().any(|program| program.name == name);
+        let daemon = DAEMONS.iter().find(|(daemon, _)| *daemon == name);
+        let program = match daemon {
+            Some((_, program)) if !is_program => program,
+            Some(_) | None => name,
+        };
+        self.protected.contains(program)
+    }
+
     /// The program of an app: as the list says, otherwise one whose name is in the app's name or
     /// the other way round.
     pub(crate) fn program_of(&self, app: &App) -> Option<&Program> {
@@ -138,3 +155,10 @@ fn plain(name: &str) -> String {
         .flat_map(char::to_lowercase)
         .collect()
 }
+
+/// Daemons and the programs that run them, where the names differ; the supervisor takes both.
+const DAEMONS: [(&str, &str); 3] = [
+    ("proxyd", "caddy"),
+    ("portald", PORTAL_PROGRAM),
+    ("tunneld", "tunnel_manager"),
+];

@@ -203,6 +203,10 @@ async fn what_cannot_be_done_is_a_problem_with_its_reason() {
             403,
             "carries this page",
         ),
+        ("/api/v1/programs/proxyd/stop", 403, "carries this page"),
+        ("/api/v1/programs/portald/stop", 403, "carries this page"),
+        ("/api/v1/programs/tunneld/stop", 403, "carries this page"),
+        ("/supervisor/process/proxyd/stop", 403, "carries this page"),
         ("/api/v1/nothing/here", 404, ""),
         ("/health", 405, "does not take POST"),
     ];

@@ -66,9 +66,7 @@ pub(super) async fn carry_out(desk: &Desk, name: &str, action: &str) -> Result<C
         let detail = format!("{name:?} is not a program name");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
-    // `group:name` names the same program: the part behind the colon decides.
-    let own_name = name.rsplit(':').next().unwrap_or(name);
-    let protected = desk.published.borrow().world.protected.contains(own_name);
+    let protected = desk.published.borrow().world.is_protected(name);
     if command == Command::Stop && protected {
         let detail = format!("{name} carries this page and cannot be stopped from it; restart it");
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
