@@ -119,6 +119,10 @@ pub(crate) fn view(front: &Front) -> View {
         counts: port.counters.counts(),
     };
     let mut problems = front.board.problems();
+    let tls = front.tls.status().borrow().clone();
+    if front.tls.is_wanted() && !tls.reason.is_empty() {
+        problems.push(format!("HTTPS: {}", tls.reason));
+    }
     if front.programs.borrow().is_none() {
         problems.push(
             "supervisord does not answer; pages of apps that are not ready cannot say why"
@@ -127,7 +131,7 @@ pub(crate) fn view(front: &Front) -> View {
     }
     View {
         routes: front.board.ports.load().iter().map(route).collect(),
-        tls: front.tls.status().borrow().clone(),
+        tls,
         auth: front.gate.access.auth,
         problems,
     }

@@ -103,7 +103,9 @@ fn routes(world: &World, found: &mut Vec<Attention>) {
         let text = "no password is asked for: anybody who finds this address can use the instance";
         push(found, Severity::Warning, "proxyd", text.to_owned(), "/");
     }
-    if !proxy.tls && !proxy.tls_reason.is_empty() {
+    // A pair that cannot be used is among the proxy's problems; here it is a choice.
+    let is_problem = proxy.problems.iter().any(|p| p.contains(&proxy.tls_reason));
+    if !proxy.tls && !proxy.tls_reason.is_empty() && !is_problem {
         let text = format!("HTTPS is not served: {}", proxy.tls_reason);
         push(found, Severity::Info, "proxyd", text, "/connect");
     }

@@ -65,6 +65,8 @@ async fn without_https_plain_http_is_served_and_the_cookie_is_not_secure() {
         !snapshot.tls && snapshot.tls_reason.contains("ENABLE_HTTPS"),
         "{snapshot:?}"
     );
+    let told = snapshot.problems.iter().any(|p| p.contains("HTTPS"));
+    assert!(!told, "what was chosen is no problem: {snapshot:?}");
     door.stop().await;
 }
 
@@ -82,10 +84,12 @@ async fn a_changed_certificate_is_used_and_open_connections_stay() {
     std::fs::write(door.dir.path().join("instance.crt"), "an error page").unwrap();
     let snapshot = door.wait(|s| !s.tls_reason.is_empty()).await;
     assert!(snapshot.tls, "{snapshot:?}");
+    assert!(names_the_certificate(&snapshot), "{snapshot:?}");
     assert!(Client::tls(address, old.clone()).await.is_ok());
 
     door.write_certificate();
-    door.wait(|s| s.tls_reason.is_empty()).await;
+    let mended = door.wait(|s| s.tls_reason.is_empty()).await;
+    assert!(!names_the_certificate(&mended), "{mended:?}");
     assert!(Client::tls(address, door.trust()).await.is_ok());
     assert!(Client::tls(address, old).await.is_err());
     open.request("GET /", &door.authority(0), &auth, "").await;
@@ -106,6 +110,7 @@ async fn wanted_https_without_a_certificate_never_becomes_plain_http() {
         !snapshot.tls && snapshot.tls_reason.contains("instance.crt"),
         "{snapshot:?}"
     );
+    assert!(names_the_certificate(&snapshot), "{snapshot:?}");
     let mut client = door.connect_plain(0).await;
     let target = format!("GET /?token={TOKEN}");
     client.request(&target, &door.authority(0), &[], "").await;
@@ -119,4 +124,9 @@ async fn wanted_https_without_a_certificate_never_becomes_plain_http() {
     assert_eq!(snapshot.tls_reason, "");
     assert_eq!(door.ask(0, &target, &[]).await.status, 200);
     door.stop().await;
+}
+
+fn names_the_certificate(snapshot: &api::proxy::ProxySnapshot) -> bool {
+    let problems = &snapshot.problems;
+    problems.iter().any(|problem| problem.contains("instance."))
 }
