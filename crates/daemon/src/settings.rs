@@ -3,7 +3,11 @@
 //! A wrong value or unknown key costs only itself: its default is used and the mistake is
 //! reported, with the file or variable it came from. `--check` turns the same list into a failure.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::PathBuf,
+};
 
 use config::{Config, ConfigError, File, FileFormat, Value};
 use serde::{Serialize, de::DeserializeOwned};
@@ -43,40 +47,31 @@ pub struct Loaded<S> {
 /// Only what leaves nothing to start from: a file that was asked for and cannot be read.
 pub fn load<S: Settings>(sources: &Sources) -> Result<Loaded<S>, String> {
     let mut problems = Vec::new();
-    let layers = layers(sources, &mut problems)?;
-    let mut overrides: Vec<(String, Value)> = Vec::new();
-    let defaults = toml::Value::try_from(S::default()).map_err(|e| e.to_string())?;
-    // Serde stops at the first wrong value. Replace that one by its default and look again, so
-    // that all mistakes are seen in one run.
+    let mut layers = layers(sources, &mut problems)?;
+    // Serde stops at the first wrong value. Take that one out and look again, so that all mistakes
+    // are seen in one run.
     loop {
-        let config = build(&layers, &overrides).map_err(|error| error.to_string())?;
-        let mut unknown = Vec::new();
-        let parsed: Result<S, ConfigError> =
-            serde_ignored::deserialize(config, |path| unknown.push(path.to_string()));
-        match parsed {
-            Ok(settings) => {
-                let origins = origins(&layers);
+        match parse::<S>(&layers) {
+            Ok((settings, unknown)) => {
                 problems.extend(unknown.iter().map(|key| {
-                    let origin = origins.get(key).map_or("unknown origin", String::as_str);
+                    let origin = origin_of(&layers, key);
                     format!("{key}: unknown setting in {origin}; remove it or correct its name")
                 }));
                 return Ok(Loaded {
                     settings,
                     problems,
-                    origins,
+                    origins: origins(&layers),
                 });
             }
             Err(error) => {
-                let key = key_of(&error).ok_or_else(|| error.to_string())?;
-                let default = lookup(&defaults, &key);
-                if overrides.iter().any(|(seen, _)| *seen == key) {
+                let culprits = culprits::<S>(&layers, &error);
+                if culprits.is_empty() {
                     return Err(error.to_string());
                 }
-                let Some(default) = default else {
-                    return Err(error.to_string());
-                };
                 problems.push(error.to_string());
-                overrides.push((key, default));
+                for layer in &mut layers {
+                    layer.values.retain(|(key, _)| !culprits.contains(key));
+                }
             }
         }
     }
@@ -108,43 +103,58 @@ struct Layer {
 
 fn layers(sources: &Sources, problems: &mut Vec<String>) -> Result<Vec<Layer>, String> {
     let mut layers = Vec::new();
-    let file = File::from(sources.file.as_path())
-        .format(FileFormat::Toml)
-        .required(false);
-    let name = sources.file.display().to_string();
-    if !sources.file.exists() {
-        if sources.required {
-            return Err(format!("{name}: no such file"));
-        }
-    } else {
-        match Config::builder().add_source(file).build() {
-            Ok(read) => layers.push(Layer {
-                name,
-                values: table(read),
-            }),
-            Err(error) if sources.required => return Err(format!("{name}: {error}")),
-            Err(error) => problems.push(format!("{name}: {error}; the file is ignored")),
-        }
-    }
+    layers.extend(file_layer(sources, problems)?);
     let prefix = format!("{}_", sources.daemon.to_uppercase().replace('-', "_"));
     for (variable, value) in &sources.environment {
         let Some(key) = variable.strip_prefix(&prefix) else {
             continue;
         };
         let key = key.to_lowercase().replace("__", ".");
-        layers.push(single(
-            format!("environment variable {variable}"),
-            &key,
-            value,
-        ));
+        let name = format!("environment variable {variable}");
+        layers.push(single(name, &key, value));
     }
     for flag in &sources.flags {
         match flag.split_once('=') {
             Some((key, value)) => layers.push(single(format!("--set {key}"), key, value)),
-            None => return Err(format!("--set {flag}: expected KEY=VALUE")),
+            None => problems.push(format!("--set {flag}: expected KEY=VALUE")),
         }
     }
+    for layer in &mut layers {
+        let name = &layer.name;
+        layer.values.retain(|(key, value)| {
+            let taken = Config::builder().set_override(key, value.clone());
+            if let Err(error) = &taken {
+                let error = error.to_string().replace('\n', " ");
+                problems.push(format!(
+                    "{key:?}: malformed name of a setting in {name}: {error}"
+                ));
+            }
+            taken.is_ok()
+        });
+    }
     Ok(layers)
+}
+
+fn file_layer(sources: &Sources, problems: &mut Vec<String>) -> Result<Option<Layer>, String> {
+    let name = sources.file.display().to_string();
+    if !sources.file.exists() {
+        return match sources.required {
+            true => Err(format!("{name}: no such file")),
+            false => Ok(None),
+        };
+    }
+    let file = File::from(sources.file.as_path()).format(FileFormat::Toml);
+    match Config::builder().add_source(file).build() {
+        Ok(read) => Ok(Some(Layer {
+            name,
+            values: table(read),
+        })),
+        Err(error) if sources.required => Err(format!("{name}: {error}")),
+        Err(error) => {
+            problems.push(format!("{name}: {error}; the file is ignored"));
+            Ok(None)
+        }
+    }
 }
 
 fn single(name: String, key: &str, value: &str) -> Layer {
@@ -164,7 +174,7 @@ fn table(config: Config) -> Vec<(String, Value)> {
     leaves
 }
 
-/// Overrides of the `config` crate have no order, so a table must not stand beside its own keys.
+/// Values of one builder have no order, so a table must not stand beside its own keys.
 fn collect_leaves(key: String, value: Value, leaves: &mut Vec<(String, Value)>) {
     if let config::ValueKind::Table(table) = value.kind {
         for (inner, value) in table {
@@ -175,16 +185,73 @@ fn collect_leaves(key: String, value: Value, leaves: &mut Vec<(String, Value)>) 
     }
 }
 
-fn build(layers: &[Layer], overrides: &[(String, Value)]) -> Result<Config, ConfigError> {
-    let mut builder = Config::builder();
-    for (key, value) in layers
-        .iter()
-        .flat_map(|layer| &layer.values)
-        .chain(overrides)
-    {
-        builder = builder.set_override(key, value.clone())?;
+/// The settings and the names in the layers that mean nothing.
+fn parse<S: Settings>(layers: &[Layer]) -> Result<(S, Vec<String>), ConfigError> {
+    let mut merged = Config::builder();
+    for layer in layers {
+        // Sources are merged in their order, the values of one builder are not.
+        let mut builder = Config::builder();
+        for (key, value) in &layer.values {
+            builder = builder.set_override(key, value.clone())?;
+        }
+        merged = merged.add_source(builder.build()?);
     }
-    builder.build()
+    let mut unknown = Vec::new();
+    let merged = merged.build()?;
+    let settings = serde_ignored::deserialize(merged, |path| unknown.push(path.to_string()))?;
+    Ok((settings, unknown))
+}
+
+/// The keys without which this mistake is not made.
+fn culprits<S: Settings>(layers: &[Layer], error: &ConfigError) -> BTreeSet<String> {
+    let keys: BTreeSet<&String> = layers
+        .iter()
+        .flat_map(|layer| layer.values.iter().map(|(key, _)| key))
+        .collect();
+    if let ConfigError::Type {
+        key: Some(named), ..
+    }
+    | ConfigError::At {
+        key: Some(named), ..
+    } = error
+    {
+        // The value itself, the list it is in, or the table that stands where a value should.
+        let found = [
+            keys.iter().filter(|key| **key == named).collect::<Vec<_>>(),
+            keys.iter().filter(|key| is_within(named, key)).collect(),
+            keys.iter().filter(|key| is_within(key, named)).collect(),
+        ];
+        if let Some(found) = found.into_iter().find(|found| !found.is_empty()) {
+            return found.into_iter().map(|key| (*key).clone()).collect();
+        }
+    }
+    // An error that names nothing: look for a value without which it is another one or none.
+    let text = error.to_string();
+    let is_culprit = |culprit: &&String| {
+        let kept = layers.iter().map(|layer| Layer {
+            name: layer.name.clone(),
+            values: without(&layer.values, culprit),
+        });
+        let parsed = parse::<S>(&kept.collect::<Vec<_>>());
+        parsed.err().is_none_or(|error| error.to_string() != text)
+    };
+    keys.into_iter()
+        .find(is_culprit)
+        .cloned()
+        .into_iter()
+        .collect()
+}
+
+fn without(values: &[(String, Value)], culprit: &str) -> Vec<(String, Value)> {
+    let kept = values.iter().filter(|(key, _)| key != culprit);
+    kept.cloned().collect()
+}
+
+/// Whether `inner` is `outer` or names something in it.
+fn is_within(inner: &str, outer: &str) -> bool {
+    inner
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn origins(layers: &[Layer]) -> BTreeMap<String, String> {
@@ -197,18 +264,14 @@ fn origins(layers: &[Layer]) -> BTreeMap<String, String> {
     values.collect()
 }
 
-fn key_of(error: &ConfigError) -> Option<String> {
-    if let ConfigError::Type { key, .. } | ConfigError::At { key, .. } = error {
-        return key.clone();
-    }
-    None
-}
-
-fn lookup(defaults: &toml::Value, key: &str) -> Option<Value> {
-    let found = key
-        .split('.')
-        .try_fold(defaults, |value, part| value.get(part))?;
-    found.clone().try_into().ok()
+/// Where an unknown name stands, which may be that of a whole table.
+fn origin_of<'a>(layers: &'a [Layer], unknown: &str) -> &'a str {
+    let holds = |layer: &&Layer| {
+        let mut keys = layer.values.iter().map(|(key, _)| key);
+        keys.any(|key| is_within(key, unknown) || is_within(unknown, key))
+    };
+    let layer = layers.iter().rev().find(holds);
+    layer.map_or("unknown origin", |layer| &layer.name)
 }
 
 fn flatten(prefix: &str, value: &toml::Value, leaves: &mut Vec<(String, String)>) {
@@ -241,6 +304,14 @@ mod tests {
         port: u16,
         name: String,
         limits: Limits,
+        ratio: Option<u16>,
+        ports: Vec<u16>,
+        mode: Option<Mode>,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Mode {
+        Fast,
     }
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(default)]
@@ -253,6 +324,9 @@ mod tests {
                 port: 80,
                 name: "plain".to_owned(),
                 limits: Limits::default(),
+                ratio: None,
+                ports: Vec::new(),
+                mode: None,
             }
         }
     }
@@ -300,7 +374,8 @@ mod tests {
             Example {
                 port: 3,
                 name: "file".to_owned(),
-                limits: Limits { depth: 4 }
+                limits: Limits { depth: 4 },
+                ..Example::default()
             }
         );
         assert_eq!(loaded.problems, Vec::<String>::new());
@@ -323,6 +398,52 @@ mod tests {
             assert!(all.contains(key), "{key} in {all}");
         }
         assert!(all.contains("example.toml"), "{all}");
+    }
+
+    #[test]
+    fn a_malformed_name_costs_only_itself_wherever_it_stands() {
+        let (sources, _dir) = sources(
+            "\"max conns\" = 5\nname = \"kept\"\n[extra]\nwidth = 1\n",
+            &[("EXAMPLE_", "1"), ("EXAMPLE___", "1")],
+            &["a b=1", "port", "port=7"],
+        );
+        let loaded = load::<Example>(&sources).unwrap();
+        assert_eq!(loaded.settings.name, "kept");
+        assert_eq!(loaded.settings.port, 7);
+        let all = loaded.problems.join("\n");
+        for part in [
+            "\"max conns\": malformed name of a setting in /",
+            "environment variable EXAMPLE_:",
+            "environment variable EXAMPLE___:",
+            "\"a b\": malformed name of a setting in --set a b",
+            "--set port: expected KEY=VALUE",
+            "extra: unknown setting in /",
+        ] {
+            assert!(all.contains(part), "{part} in {all}");
+        }
+        assert_eq!(loaded.problems.len(), 6, "{all}");
+    }
+
+    #[test]
+    fn a_wrong_value_without_a_default_and_one_in_a_list_cost_only_themselves() {
+        let (sources, _dir) = sources(
+            "ratio = \"half\"\nports = [1, \"two\"]\nmode = \"slow\"\nport = { x = 1 }\n\
+             [limits]\ndepth = 4\n",
+            &[("EXAMPLE_NAME", "kept")],
+            &["limits=none"],
+        );
+        let loaded = load::<Example>(&sources).unwrap();
+        let expected = Example {
+            name: "kept".to_owned(),
+            limits: Limits { depth: 4 },
+            ..Example::default()
+        };
+        let all = loaded.problems.join("\n");
+        assert_eq!(loaded.settings, expected, "{all}");
+        for key in ["`ratio`", "`ports[1]`", "`mode`", "`port`", "`limits`"] {
+            assert!(all.contains(key), "{key} in {all}");
+        }
+        assert_eq!(loaded.problems.len(), 5, "{all}");
     }
 
     #[test]
