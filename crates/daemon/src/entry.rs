@@ -71,11 +71,20 @@ where
     }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return refuse(about, &format!("failed to start the runtime: {error}")),
+        Err(error) => {
+            tracing::error!(%error, "failed to start the runtime");
+            return Exit::Failed.into();
+        }
     };
-    runtime
-        .block_on(serve(about, loaded, environment, run))
-        .into()
+    run_on(runtime, serve(about, loaded, environment, run)).into()
+}
+
+/// Blocking work, such as the look-up of a name, takes as long as it likes and is not waited for:
+/// the tasks have had their time.
+fn run_on<T>(runtime: Runtime, daemon: impl Future<Output = T>) -> T {
+    let result = runtime.block_on(daemon);
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve<S, F, Fut>(
@@ -98,7 +107,10 @@ where
         problems: loaded.problems,
     };
     let started = std::time::Instant::now();
-    let result = Box::pin(run(loaded.settings, context)).await;
+    let result = tokio::select! {
+        result = Box::pin(run(loaded.settings, context)) => result,
+        () = stop.pressed() => Ok(()),
+    };
     stop.request();
     let outcome = tasks.shut_down(GRACE).await;
     let ran = started.elapsed();
@@ -130,6 +142,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
+/// The first signal asks to end, every further one presses.
 fn watch_signals(tasks: &Tasks) {
     let stop = tasks.stop().clone();
     let (Ok(mut term), Ok(mut int)) = (
@@ -145,11 +158,17 @@ fn watch_signals(tasks: &Tasks) {
         reason = "must outlive the drain of all other tasks"
     )]
     drop(tokio::spawn(async move {
+        let mut heard = false;
         loop {
             tokio::select! {
                 _ = term.recv() => {}
                 _ = int.recv() => {}
             }
+            if heard {
+                tracing::warn!("asked again to stop; nothing is waited for");
+                stop.press();
+            }
+            heard = true;
             stop.request();
         }
     }));
@@ -246,3 +265,37 @@ fn print(text: &str) {
 
 /// How long tasks may take to end once asked. Part of the shutdown budget in ARCHITECTURE.md.
 const GRACE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminate_myself() {
+        let me = std::process::id().to_string();
+        let sent = std::process::Command::new("kill").arg(me).status();
+        assert!(sent.unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn the_first_signal_asks_and_the_second_presses() {
+        let tasks = Tasks::new(Stop::new());
+        watch_signals(&tasks);
+        terminate_myself();
+        tasks.stop().requested().await;
+        // A daemon that ends in order asks once more by itself.
+        tasks.stop().request();
+        let pressed = tokio::time::timeout(Duration::ZERO, tasks.stop().pressed()).await;
+        assert!(pressed.is_err());
+        terminate_myself();
+        tasks.stop().pressed().await;
+    }
+
+    #[test]
+    fn a_blocking_task_does_not_hold_the_end() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        run_on(runtime().unwrap(), async move {
+            tokio::task::spawn_blocking(move || held.recv());
+        });
+        drop(release);
+    }
+}

@@ -4,8 +4,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Asks a daemon to end: first politely, then at once.
 ///
-/// Clones share one state. The first request lets listeners stop accepting and work drain; a
-/// second one (a second signal) says that nobody waits any longer.
+/// Clones share one state. The request lets listeners stop accepting and work drain, however often
+/// it is made; pressing (a second signal) says that nobody waits any longer.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     asked: CancellationToken,
@@ -18,12 +18,15 @@ impl Stop {
         Self::default()
     }
 
-    /// Asks to end; asking again presses.
+    /// Asks to end.
     pub fn request(&self) {
-        if self.asked.is_cancelled() {
-            self.pressed.cancel();
-        }
         self.asked.cancel();
+    }
+
+    /// Asks to end at once, without draining.
+    pub fn press(&self) {
+        self.asked.cancel();
+        self.pressed.cancel();
     }
 
     /// Whether an end was asked for.
@@ -36,7 +39,7 @@ impl Stop {
         self.asked.cancelled().await;
     }
 
-    /// Waits until it is asked for a second time.
+    /// Waits until an end at once is asked for.
     pub async fn pressed(&self) {
         self.pressed.cancelled().await;
     }

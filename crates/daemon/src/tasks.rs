@@ -31,7 +31,7 @@ pub struct Tasks {
 pub enum Outcome {
     /// Every task ended by itself.
     Drained,
-    /// These were still running when the grace period was over.
+    /// These were still running when the grace period was over or cut short.
     Abandoned(Vec<&'static str>),
 }
 
@@ -76,14 +76,15 @@ impl Tasks {
         drop(tokio::spawn(tracked));
     }
 
-    /// Waits for every task to end, at most `grace`. The stop must have been requested.
+    /// Waits for every task to end, at most `grace` and not once the stop is pressed. The stop must
+    /// have been requested.
     pub async fn shut_down(&self, grace: Duration) -> Outcome {
         self.tracker.close();
-        if tokio::time::timeout(grace, self.tracker.wait())
-            .await
-            .is_ok()
-        {
-            return Outcome::Drained;
+        tokio::select! {
+            biased;
+            () = self.tracker.wait() => return Outcome::Drained,
+            () = self.stop.pressed() => {}
+            () = tokio::time::sleep(grace) => {}
         }
         let left: Vec<_> = self.names().values().copied().collect();
         tracing::error!(tasks = ?left, "tasks did not end in time");
@@ -144,5 +145,22 @@ mod tests {
         tasks.spawn("quick", Span::none(), async {});
         let outcome = tasks.shut_down(Duration::from_secs(5)).await;
         assert_eq!(outcome, Outcome::Abandoned(vec!["stuck"]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pressing_cuts_the_grace_period_short_and_asking_again_does_not() {
+        let stop = Stop::new();
+        let tasks = Tasks::new(stop.clone());
+        tasks.spawn("stuck", Span::none(), std::future::pending());
+        stop.request();
+        stop.request();
+        let grace = Duration::from_secs(5);
+        let shutting_down = tasks.shut_down(grace);
+        tokio::pin!(shutting_down);
+        let early = tokio::time::timeout(grace / 2, &mut shutting_down).await;
+        assert!(early.is_err(), "{early:?}");
+        stop.press();
+        let outcome = tokio::time::timeout(Duration::ZERO, shutting_down).await;
+        assert_eq!(outcome, Ok(Outcome::Abandoned(vec!["stuck"])));
     }
 }
