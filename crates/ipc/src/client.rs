@@ -1,13 +1,14 @@
 //! The calling side.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, time};
 use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, Uri},
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::service_fn;
 
 /// A channel to the daemon behind `path`.
@@ -23,6 +24,30 @@ pub fn connect(path: &Path) -> Channel {
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         },
     ))
+}
+
+/// Completes once the daemon behind `channel` no longer answers.
+///
+/// A daemon that hangs keeps its connections, so a stream of it is merely quiet. It is asked for its
+/// health from time to time, and any answer will do, a refusal too: a daemon that has gone away ends
+/// its streams by itself. Two questions in a row must stay unanswered, so that a container that was
+/// paused in the midst of one is not taken for a hang when it goes on.
+///
+/// HTTP/2 pings would do the same, but gRPC servers of other make take frequent ones for an attack
+/// and close the connection.
+pub async fn silence(channel: Channel) {
+    let mut health = HealthClient::new(channel);
+    let mut unanswered = 0;
+    while unanswered < 2 {
+        if unanswered == 0 {
+            time::sleep(BETWEEN_QUESTIONS).await;
+        }
+        let answer = health.check(HealthCheckRequest::default());
+        match time::timeout(FOR_AN_ANSWER, answer).await {
+            Ok(_) => unanswered = 0,
+            Err(_) => unanswered += 1,
+        }
+    }
 }
 
 /// Why a call failed, in words for a person: the innermost cause where the transport failed,
@@ -51,5 +76,39 @@ fn explain(error: &io::Error) -> String {
         "permission denied; only root and members of group berth may connect".to_owned()
     } else {
         error.to_string()
+    }
+}
+
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(10);
+const FOR_AN_ANSWER: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{Listener, Server};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_hangs_is_noticed_though_its_connection_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hung.sock");
+        let _hung = UnixListener::bind(&path).unwrap();
+        let noticed = time::timeout(Duration::from_secs(20), silence(connect(&path)));
+        assert_eq!(noticed.await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_is_quiet_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("quiet.sock");
+        let listener = Listener::bind(&path).unwrap();
+        let server = Server::new(&[]).serve(listener, CancellationToken::new());
+        let watched = time::timeout(Duration::from_secs(300), silence(connect(&path)));
+        tokio::select! {
+            _ = server => panic!("the server ended"),
+            heard = watched => assert!(heard.is_err(), "it was taken for hung"),
+        }
     }
 }

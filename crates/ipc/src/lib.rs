@@ -3,6 +3,7 @@
 //! * [`Listener`]: binds a socket path so that stale files, modes and clean-up are right;
 //! * [`Server`]: a gRPC server with reflection (v1 and v1alpha) and health;
 //! * [`connect`]: a client channel that connects when first used and reconnects by itself;
+//! * [`silence`]: notices a daemon that hangs behind an open connection;
 //! * [`watch_stream`]: turns a `watch` value into a `Watch…` answer.
 //!
 //! The mode of the socket file is the gate: whoever may open it may call it. Peer credentials
@@ -13,7 +14,7 @@ mod listener;
 mod server;
 mod watch;
 
-pub use client::{connect, describe};
+pub use client::{connect, describe, silence};
 pub use listener::{BindError, Listener};
 pub use server::{Health, ServeError, Server, Wellness};
 pub use tonic::transport::server::UdsConnectInfo;
