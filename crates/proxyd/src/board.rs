@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     connection::Front,
+    feeds::Programs,
     port::{Counts, Listening, Port},
     route::Site,
     tls::Status,
@@ -123,7 +124,7 @@ pub(crate) fn view(front: &Front) -> View {
     if front.tls.is_wanted() && !tls.reason.is_empty() {
         problems.push(format!("HTTPS: {}", tls.reason));
     }
-    if front.programs.borrow().is_none() {
+    if *front.programs.borrow() == Programs::Missing {
         problems.push(
             "supervisord does not answer; pages of apps that are not ready cannot say why"
                 .to_owned(),

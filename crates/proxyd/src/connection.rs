@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::watch,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -44,7 +45,7 @@ pub(crate) struct Front {
     pub(crate) gate: Gate,
     pub(crate) tls: Tls,
     pub(crate) upstreams: Upstreams,
-    pub(crate) programs: Programs,
+    pub(crate) programs: watch::Receiver<Programs>,
     pub(crate) board: Board,
     pub(crate) tasks: Tasks,
 }

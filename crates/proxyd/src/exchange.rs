@@ -209,7 +209,7 @@ impl Exchange<'_> {
         let site = &self.target.site;
         let told = site.program.as_ref().and_then(|program| {
             let programs = self.connection.front.programs.borrow();
-            programs.as_ref()?.get(program.as_str()).cloned()
+            programs.told(program.as_str()).cloned()
         });
         let known = match failure {
             Failure::Refused => "It does not accept connections yet.",

@@ -6,19 +6,38 @@ use api::supervisor::{
     Program, ProgramState, WatchSnapshotRequest, supervisor_service_client::SupervisorServiceClient,
 };
 use tokio::sync::watch;
+use tonic::transport::Channel;
 
-/// The programs by name; nothing while supervisord does not answer.
-pub(crate) type Programs = watch::Receiver<Option<Arc<BTreeMap<String, String>>>>;
+/// What is known of the programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Programs {
+    /// supervisord has not been asked yet.
+    Untried,
+    /// supervisord does not answer.
+    Missing,
+    /// The state of each, by name.
+    Known(Arc<BTreeMap<String, String>>),
+}
+
+impl Programs {
+    /// What is to be said of a program.
+    pub(crate) fn told(&self, name: &str) -> Option<&String> {
+        match self {
+            Self::Known(programs) => programs.get(name),
+            Self::Untried | Self::Missing => None,
+        }
+    }
+}
 
 /// Follows supervisord and comes back to it whenever it is away.
 pub(crate) struct Feed {
-    programs: watch::Sender<Option<Arc<BTreeMap<String, String>>>>,
+    programs: watch::Sender<Programs>,
     missed: bool,
 }
 
 impl Feed {
-    pub(crate) fn new() -> (Self, Programs) {
-        let (programs, receiver) = watch::channel(None);
+    pub(crate) fn new() -> (Self, watch::Receiver<Programs>) {
+        let (programs, receiver) = watch::channel(Programs::Untried);
         let feed = Self {
             programs,
             missed: false,
@@ -30,10 +49,8 @@ impl Feed {
         let mut pause = FIRST_PAUSE;
         loop {
             let reason = self.watch(socket).await;
-            let was_there = self
-                .programs
-                .send_if_modified(|programs| programs.take().is_some());
-            if was_there {
+            let before = self.programs.send_replace(Programs::Missing);
+            if matches!(before, Programs::Known(_)) {
                 pause = FIRST_PAUSE;
             }
             if !self.missed {
@@ -45,9 +62,17 @@ impl Feed {
         }
     }
 
-    /// Takes snapshots until the stream ends; the answer is why.
+    /// Takes snapshots until the stream ends or supervisord hangs; the answer is why.
     async fn watch(&mut self, socket: &Path) -> String {
-        let mut client = SupervisorServiceClient::new(ipc::connect(socket));
+        let channel = ipc::connect(socket);
+        tokio::select! {
+            reason = self.listen(channel.clone()) => reason,
+            () = ipc::silence(channel) => "it does not answer any more".to_owned(),
+        }
+    }
+
+    async fn listen(&mut self, channel: Channel) -> String {
+        let mut client = SupervisorServiceClient::new(channel);
         let mut stream = match client.watch_snapshot(WatchSnapshotRequest {}).await {
             Ok(response) => response.into_inner(),
             Err(status) => return ipc::describe(&status),
@@ -73,7 +98,8 @@ impl Feed {
             .iter()
             .map(|program| (program.name.clone(), describe(program)))
             .collect();
-        self.programs.send_replace(Some(Arc::new(described)));
+        self.programs
+            .send_replace(Programs::Known(Arc::new(described)));
     }
 }
 
@@ -106,6 +132,20 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn supervisord_is_missed_only_once_it_was_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (feed, mut programs) = Feed::new();
+        assert_eq!(*programs.borrow(), Programs::Untried);
+        let socket = dir.path().join("absent.sock");
+        tokio::select! {
+            () = feed.follow(&socket) => panic!("it goes on for ever"),
+            missing = programs.wait_for(|programs| *programs == Programs::Missing) => {
+                assert!(missing.is_ok());
+            }
+        }
+    }
 
     #[test]
     fn a_person_who_waits_is_told_the_state() {

@@ -86,7 +86,7 @@ async fn the_page_tells_what_supervisord_knows_and_its_absence_is_named() {
             .iter()
             .any(|problem| problem.contains("supervisord does not answer"))
     };
-    assert!(missed(&door.snapshot().await));
+    door.wait(missed).await;
 
     let listener = ipc::Listener::bind(&socket).unwrap();
     let (sender, receiver) = watch::channel(starting("jupyter"));
@@ -110,6 +110,19 @@ async fn the_page_tells_what_supervisord_knows_and_its_absence_is_named() {
     fake.stop().request();
     drop(sender);
     door.wait(missed).await;
+    door.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisord_that_has_not_answered_yet_is_no_problem() {
+    let (_reserved, port) = closed();
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("supervisord.sock");
+    // Takes the connection and is still busy.
+    let _busy = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let plan = Plan::new().supervisor(socket).app("A", port);
+    let door = plan.start().await;
+    assert_eq!(door.snapshot().await.problems, Vec::<String>::new());
     door.stop().await;
 }
 
