@@ -52,7 +52,10 @@ pub(crate) fn socket(sockets: &Path, daemon: Daemon) -> std::path::PathBuf {
 async fn follow(daemon: Daemon, channel: Channel, facts: &mpsc::Sender<Fact>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let (heard, status) = listen(daemon, channel.clone(), facts).await;
+        let (heard, status) = tokio::select! {
+            ended = listen(daemon, channel.clone(), facts) => ended,
+            () = ipc::silence(channel.clone()) => (false, Some(Status::aborted(HANGS))),
+        };
         let problem = status.map_or_else(
             || "it closed the stream".to_owned(),
             |status| ipc::describe(&status),
@@ -76,18 +79,16 @@ async fn listen(
 ) -> (bool, Option<Status>) {
     match daemon {
         Daemon::Bootd => {
-            let answer = BootServiceClient::new(channel)
-                .watch_snapshot(boot::WatchSnapshotRequest {})
-                .await;
+            let mut client = BootServiceClient::new(channel);
+            let answer = client.watch_snapshot(boot::WatchSnapshotRequest {});
             pump(daemon, answer, facts, |m: boot::WatchSnapshotResponse| {
                 m.snapshot.map(convert::boot)
             })
             .await
         }
         Daemon::Supervisord => {
-            let answer = SupervisorServiceClient::new(channel)
-                .watch_snapshot(supervisor::WatchSnapshotRequest {})
-                .await;
+            let mut client = SupervisorServiceClient::new(channel);
+            let answer = client.watch_snapshot(supervisor::WatchSnapshotRequest {});
             pump(
                 daemon,
                 answer,
@@ -97,27 +98,24 @@ async fn listen(
             .await
         }
         Daemon::Proxyd => {
-            let answer = ProxyServiceClient::new(channel)
-                .watch_snapshot(proxy::WatchSnapshotRequest {})
-                .await;
+            let mut client = ProxyServiceClient::new(channel);
+            let answer = client.watch_snapshot(proxy::WatchSnapshotRequest {});
             pump(daemon, answer, facts, |m: proxy::WatchSnapshotResponse| {
                 m.snapshot.map(convert::proxy)
             })
             .await
         }
         Daemon::Tunneld => {
-            let answer = TunnelServiceClient::new(channel)
-                .watch_snapshot(tunnel::WatchSnapshotRequest {})
-                .await;
+            let mut client = TunnelServiceClient::new(channel);
+            let answer = client.watch_snapshot(tunnel::WatchSnapshotRequest {});
             pump(daemon, answer, facts, |m: tunnel::WatchSnapshotResponse| {
                 m.snapshot.map(convert::tunnel)
             })
             .await
         }
         Daemon::Gpuprobe => {
-            let answer = GpuServiceClient::new(channel)
-                .watch_snapshot(gpu::WatchSnapshotRequest {})
-                .await;
+            let mut client = GpuServiceClient::new(channel);
+            let answer = client.watch_snapshot(gpu::WatchSnapshotRequest {});
             pump(daemon, answer, facts, |m: gpu::WatchSnapshotResponse| {
                 m.snapshot.map(convert::gpu)
             })
@@ -128,24 +126,30 @@ async fn listen(
 
 async fn pump<M>(
     daemon: Daemon,
-    answer: Result<Response<Streaming<M>>, Status>,
+    answer: impl Future<Output = Result<Response<Streaming<M>>, Status>>,
     facts: &mpsc::Sender<Fact>,
     convert: impl Fn(M) -> Option<Said>,
 ) -> (bool, Option<Status>) {
-    let mut stream = match answer {
-        Ok(answer) => answer.into_inner(),
+    // A neighbour says its state at once; later it may be quiet for as long as it likes.
+    let begun = async {
+        let mut stream = answer.await?.into_inner();
+        let first = stream.message().await;
+        Ok((stream, first))
+    };
+    let begun = tokio::time::timeout(FIRST_WORD, begun).await;
+    let (mut stream, mut next) = match begun.unwrap_or_else(|_| Err(Status::aborted(MUTE))) {
+        Ok(begun) => begun,
         Err(status) => return (false, Some(status)),
     };
     let mut heard = false;
     loop {
-        match stream.message().await {
+        match next {
             Ok(Some(message)) => {
-                let Some(said) = convert(message) else {
-                    continue;
-                };
-                heard = true;
-                if facts.send(Fact::Said { daemon, said }).await.is_err() {
-                    return (heard, None);
+                if let Some(said) = convert(message) {
+                    heard = true;
+                    if facts.send(Fact::Said { daemon, said }).await.is_err() {
+                        return (heard, None);
+                    }
                 }
             }
             Ok(None) => return (heard, None),
@@ -156,8 +160,36 @@ async fn pump<M>(
             }
             Err(status) => return (heard, Some(status)),
         }
+        next = stream.message().await;
     }
 }
 
+const HANGS: &str = "it does not answer any more; it may hang";
+const MUTE: &str = "it took the call and does not say its state";
+const FIRST_WORD: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_neighbour_that_takes_the_call_and_hangs_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gpuprobe.sock");
+        let _hung = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let (facts, mut heard) = mpsc::channel(1);
+        let told = async {
+            tokio::select! {
+                () = follow(Daemon::Gpuprobe, ipc::connect(&path), &facts) => None,
+                fact = heard.recv() => fact,
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), told).await;
+        assert!(
+            matches!(&told, Ok(Some(Fact::Lost { problem, .. })) if problem == MUTE),
+            "{told:?}"
+        );
+    }
+}
