@@ -53,11 +53,7 @@ where
     S: Source,
     F: FnOnce() -> S + Send + 'static,
 {
-    let (pace, mut problems) = settings.pace();
-    for problem in &problems {
-        tracing::error!(problem, "setting refused, its default is used");
-    }
-    problems.extend(context.problems);
+    let (pace, problems) = (settings.pace(), context.problems);
     let listener = ipc::Listener::bind(&settings.socket)?;
     let (ended, end) = oneshot::channel();
     let sampler =

@@ -105,13 +105,18 @@ async fn health_answers() {
 }
 
 #[tokio::test]
-async fn a_refused_setting_degrades_the_health() {
+async fn a_refused_setting_degrades_the_health_and_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let probe = Probe::start_with(dir.path(), Recorded::two_cards, |settings| {
         settings.interval = 0;
     });
     let health = probe.health().await;
     assert_eq!(health, tonic_health::ServingStatus::NotServing as i32);
+    let snapshot = probe.until(|_| true).await;
+    assert!(
+        snapshot.problems[0].starts_with("interval: 0 is not between"),
+        "{snapshot:?}"
+    );
     probe.stop().await;
 }
 
@@ -142,7 +147,7 @@ impl Probe {
         let context = daemon::Context {
             tasks: tasks.clone(),
             environment: std::collections::BTreeMap::new(),
-            problems: Vec::new(),
+            problems: daemon::Settings::problems(&settings),
         };
         #[expect(clippy::disallowed_methods, reason = "stands in for the daemon's main")]
         let running = tokio::spawn(gpuprobe::run_with(settings, context, make));
