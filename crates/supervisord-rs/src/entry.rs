@@ -20,7 +20,7 @@ use crate::{
     logs::{MainLog, Stdout},
     options::{Mode, Options},
     process::{self, Channel},
-    rpc::{Door, Server},
+    rpc::open_servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -132,7 +132,7 @@ async fn run(config: Config, options: Options, environment: BTreeMap<String, Str
         epoch,
         overrides: options,
     });
-    if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
+    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
         return refuse(&error);
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
@@ -170,58 +170,6 @@ fn introduce(config: &Config, log: &MainLog) {
     } else if config.daemon.user.is_some() {
         log.info(&format!("Set uid to user {} succeeded", Uid::current()));
     }
-}
-
-/// Opens the servers of the configuration.
-async fn open_doors(
-    config: &Config,
-    handle: &Handle,
-    log: &MainLog,
-    tasks: &Tasks,
-) -> Result<(), String> {
-    let mut doors = Vec::new();
-    if let Some(inet) = &config.inet {
-        let door = Door::inet(inet).await.map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}:{}: {error}",
-                inet.host, inet.port
-            )
-        })?;
-        doors.push(("inet_http_server", door, inet.credentials.clone()));
-    }
-    if let Some(unix) = &config.unix {
-        let door = Door::unix(unix).map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}: {error}",
-                unix.file.display()
-            )
-        })?;
-        doors.push(("unix_http_server", door, unix.credentials.clone()));
-    }
-    if config.rpc {
-        log.info("RPC interface 'supervisor' initialized");
-    }
-    for (name, door, credentials) in doors {
-        if credentials.is_none() {
-            log.critical(&format!(
-                "Server '{name}' running without any HTTP authentication checking"
-            ));
-        }
-        let server = Server::new(
-            handle.clone(),
-            log.clone(),
-            config.rpc,
-            credentials,
-            tasks.clone(),
-        );
-        let stop = tasks.stop().token();
-        tasks.spawn(
-            "http server",
-            info_span!("http", name),
-            server.serve(door, stop),
-        );
-    }
-    Ok(())
 }
 
 /// Opens the gRPC socket. Without it the programs still run, so a failure is only told.

@@ -12,7 +12,7 @@ mod stdout;
 pub(crate) use self::{
     file::{LogFile, Rotation},
     main_log::{MainLog, is_stdout},
-    read::{Follower, Growth, ReadError, read, tail},
+    read::{Follower, Growth},
     sink::{Sink, SinkPlan},
     stdout::Stdout,
 };

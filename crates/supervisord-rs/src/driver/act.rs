@@ -37,6 +37,10 @@ impl Driver {
                 let _ = reply.send(self.write(&program, &bytes));
             }
             Request::ClearLogs(target, reply) => self.clear(&target, &reply),
+            // Nobody listens for events, so one is received as soon as it is sent.
+            Request::RemoteEvent { kind, data } => {
+                tracing::debug!(kind, bytes = data.len(), "remote event");
+            }
             Request::ShutDown => self.shut_down(Phase::ShuttingDown),
             Request::StartOver => self.shut_down(Phase::Restarting),
         }

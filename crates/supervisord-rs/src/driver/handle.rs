@@ -38,6 +38,8 @@ pub(crate) enum Request {
     Stdin(ProgramId, Vec<u8>, Reply<()>),
     /// Empty the logs of programs.
     ClearLogs(Target, mpsc::UnboundedSender<Outcome>),
+    /// An event a client sends to the listeners.
+    RemoteEvent { kind: String, data: String },
     /// Stop everything and end.
     ShutDown,
     /// Stop everything and begin again with the configuration as it is then.
