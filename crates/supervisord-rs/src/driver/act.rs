@@ -37,6 +37,9 @@ impl Driver {
                 let _ = reply.send(self.write(&program, &bytes));
             }
             Request::ClearLogs(target, reply) => self.clear(&target, &reply),
+            Request::Settle(reply) => {
+                let _ = reply.send(());
+            }
             // Nobody listens for events, so one is received as soon as it is sent.
             Request::RemoteEvent { kind, data } => {
                 tracing::debug!(kind, bytes = data.len(), "remote event");
