@@ -1,18 +1,22 @@
 //! Processes: finding the program, creating it, its pipes, signals to it and its end.
 //!
-//! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one, and
-//! nothing here waits for a process it did not create: whoever reaps orphans is somebody else.
+//! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one.
 
 mod channel;
 mod command;
 mod descriptors;
+mod exec;
 mod keeper;
+mod reaper;
 mod spawn;
+mod stdin;
 
 pub(crate) use self::{
     channel::Channel,
     command::{CommandError, resolve},
     descriptors::{prepare, raise_file_limit},
-    keeper::{Fact, Order, Process},
-    spawn::{Blueprint, spawn},
+    keeper::{Fact, Life, Process, Reading},
+    reaper::{Orphan, Reaper},
+    spawn::{Blueprint, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn},
+    stdin::Stdin,
 };

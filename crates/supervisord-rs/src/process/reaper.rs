@@ -1,0 +1,88 @@
+//! Who waits for which process.
+//!
+//! One place reaps, so that nobody takes another's exit status, and a number is never signalled
+//! after its process was reaped: whoever signals asks here whether it is still there.
+
+use std::collections::HashMap;
+
+use nix::{errno::Errno, libc, unistd::Pid};
+use supervisor_core::{Exit, Scope};
+use tokio::sync::oneshot;
+
+/// The processes we created and have not reaped.
+#[derive(Debug, Default)]
+pub(crate) struct Reaper {
+    waiting: HashMap<i32, oneshot::Sender<Exit>>,
+}
+
+/// A process that nobody here created: an orphan that became ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Orphan {
+    pub(crate) pid: i32,
+    pub(crate) exit: Exit,
+}
+
+impl Reaper {
+    /// Learns of a process; the receiver gets its end.
+    pub(crate) fn expect(&mut self, pid: Pid) -> oneshot::Receiver<Exit> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(pid.as_raw(), sender);
+        receiver
+    }
+
+    /// Takes the end of a process that somebody else reaped for us.
+    pub(crate) fn told(&mut self, pid: i32, exit: Exit) {
+        if let Some(waiting) = self.waiting.remove(&pid) {
+            let _ = waiting.send(exit);
+        }
+    }
+
+    /// Reaps everything that has ended; gives the orphans among it.
+    pub(crate) fn reap(&mut self) -> Vec<Orphan> {
+        let mut orphans = Vec::new();
+        while let Some((pid, exit)) = wait_for_any() {
+            match self.waiting.remove(&pid) {
+                Some(waiting) => {
+                    let _ = waiting.send(exit);
+                }
+                None => orphans.push(Orphan { pid, exit }),
+            }
+        }
+        orphans
+    }
+
+    /// Sends a signal to a process that has not been reaped; any number the kernel knows.
+    pub(crate) fn signal(&self, pid: i32, number: i32, scope: Scope) -> Result<(), Errno> {
+        if pid <= 1 || !self.waiting.contains_key(&pid) {
+            return Ok(());
+        }
+        let target = match scope {
+            Scope::Leader => pid,
+            Scope::Group => -pid,
+        };
+        #[expect(unsafe_code, reason = "nix knows no real-time signals")]
+        // SAFETY: takes two numbers.
+        let result = unsafe { libc::kill(target, number) };
+        match Errno::result(result) {
+            // It has ended by itself; that will be told in a moment.
+            Ok(_) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// The next process that has ended, without waiting for one.
+fn wait_for_any() -> Option<(i32, Exit)> {
+    let mut status = 0;
+    #[expect(unsafe_code, reason = "nix loses the end of a process killed by a real-time signal")]
+    // SAFETY: the pointer is that of a local.
+    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+    let exit = match libc::WIFSIGNALED(status) {
+        true => Exit::Signal {
+            number: libc::WTERMSIG(status),
+            dumped: libc::WCOREDUMP(status),
+        },
+        false => Exit::Code(libc::WEXITSTATUS(status)),
+    };
+    (pid > 0).then_some((pid, exit))
+}
