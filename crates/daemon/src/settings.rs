@@ -13,8 +13,12 @@ use config::{Config, ConfigError, File, FileFormat, Value};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The settings of a daemon: a plain struct with defaults.
-pub trait Settings: Default + Serialize + DeserializeOwned + Send + 'static {}
-impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Settings for T {}
+pub trait Settings: Default + Serialize + DeserializeOwned + Send + 'static {
+    /// What is wrong with values that are of the right type, as "key: what; what is done about it".
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
 
 /// Where settings come from, weakest first.
 #[derive(Clone, Debug)]
@@ -57,10 +61,18 @@ pub fn load<S: Settings>(sources: &Sources) -> Result<Loaded<S>, String> {
                     let origin = origin_of(&layers, key);
                     format!("{key}: unknown setting in {origin}; remove it or correct its name")
                 }));
+                let origins = origins(&layers);
+                problems.extend(settings.problems().into_iter().map(|problem| {
+                    let key = problem.split(':').next().unwrap_or_default();
+                    match origins.get(key) {
+                        Some(origin) => format!("{problem} ({origin})"),
+                        None => problem,
+                    }
+                }));
                 return Ok(Loaded {
                     settings,
                     problems,
-                    origins: origins(&layers),
+                    origins,
                 });
             }
             Err(error) => {
@@ -318,6 +330,12 @@ mod tests {
     struct Limits {
         depth: u32,
     }
+    impl Settings for Example {
+        fn problems(&self) -> Vec<String> {
+            let dull = (self.name == "dull").then(|| "name: dull is not a name".to_owned());
+            dull.into_iter().collect()
+        }
+    }
     impl Default for Example {
         fn default() -> Self {
             Self {
@@ -456,6 +474,18 @@ mod tests {
             load::<Example>(&sources)
                 .unwrap_err()
                 .contains("no such file")
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_right_type_that_makes_no_sense_is_a_problem_with_its_place() {
+        let (sources, _dir) = sources("name = \"dull\"\ncolour = 1\n", &[], &[]);
+        let problems = load::<Example>(&sources).unwrap().problems;
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems[1].starts_with("name: dull is not a name (")
+                && problems[1].contains("example.toml"),
+            "{problems:?}"
         );
     }
 

@@ -21,7 +21,11 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> Result<(), ipc::ServeError> {
     ipc::Server::new(api::FILE_DESCRIPTOR_SET)
-        .add_service(GpuServiceServer::new(Service { sampler, epoch }))
+        .add_service(GpuServiceServer::new(Service {
+            sampler,
+            epoch,
+            problems: problems.into(),
+        }))
         .wellness(ipc::Wellness::despite(problems))
         .serve(listener, stop.token())
         .await
@@ -30,6 +34,8 @@ pub(crate) async fn serve(
 struct Service {
     sampler: Sampler,
     epoch: Epoch,
+    /// Settings that were refused.
+    problems: Arc<[String]>,
 }
 
 #[tonic::async_trait]
@@ -40,7 +46,7 @@ impl GpuService for Service {
     ) -> Result<Response<GetSnapshotResponse>, Status> {
         let snapshot = self.sampler.snapshots().borrow().clone();
         Ok(Response::new(GetSnapshotResponse {
-            snapshot: Some(message(&snapshot, self.epoch)),
+            snapshot: Some(message(&snapshot, self.epoch, &self.problems)),
         }))
     }
 
@@ -51,12 +57,12 @@ impl GpuService for Service {
         &self,
         _: Request<WatchSnapshotRequest>,
     ) -> Result<Response<Self::WatchSnapshotStream>, Status> {
-        let epoch = self.epoch;
+        let (epoch, problems) = (self.epoch, self.problems.clone());
         let watching = self.sampler.watching();
         let snapshots =
             ipc::watch_stream(self.sampler.snapshots(), move |snapshot: Arc<Snapshot>| {
                 WatchSnapshotResponse {
-                    snapshot: Some(message(&snapshot, epoch)),
+                    snapshot: Some(message(&snapshot, epoch, &problems)),
                 }
             });
         // The guard lives exactly as long as the stream.
@@ -68,7 +74,7 @@ impl GpuService for Service {
     }
 }
 
-fn message(snapshot: &Snapshot, epoch: Epoch) -> gpu::GpuSnapshot {
+fn message(snapshot: &Snapshot, epoch: Epoch, problems: &[String]) -> gpu::GpuSnapshot {
     gpu::GpuSnapshot {
         epoch: epoch.micros(),
         generation: snapshot.generation,
@@ -79,6 +85,7 @@ fn message(snapshot: &Snapshot, epoch: Epoch) -> gpu::GpuSnapshot {
         cuda_version: snapshot.driver.cuda.clone(),
         sampled_unix_us: snapshot.sampled_unix_us,
         devices: devices(snapshot),
+        problems: problems.to_vec(),
     }
 }
 

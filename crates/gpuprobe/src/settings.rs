@@ -44,9 +44,19 @@ impl Default for Settings {
     }
 }
 
+impl daemon::Settings for Settings {
+    fn problems(&self) -> Vec<String> {
+        self.checked().1
+    }
+}
+
 impl Settings {
-    /// The validated times and one line per value that was refused.
-    pub(crate) fn pace(&self) -> (Pace, Vec<String>) {
+    /// The times, with the default for each that was refused.
+    pub(crate) fn pace(&self) -> Pace {
+        self.checked().0
+    }
+
+    fn checked(&self) -> (Pace, Vec<String>) {
         let default = Self::default();
         let mut problems = Vec::new();
         let mut seconds = |key: &str, value: u64, default: u64| {
@@ -81,7 +91,7 @@ mod tests {
             hang_after: 86_400,
             ..Settings::default()
         };
-        let (pace, problems) = settings.pace();
+        let (pace, problems) = settings.checked();
         assert_eq!(pace.watched, Duration::from_secs(1));
         assert_eq!(pace.idle, Duration::from_secs(30));
         assert_eq!(pace.hang_after, Duration::from_secs(3));

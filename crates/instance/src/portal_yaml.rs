@@ -11,8 +11,9 @@
 //!     program: jupyter
 //! ```
 //!
-//! `program` is ours and optional; files written for the original portal have none. An empty,
-//! list-shaped or unreadable file counts as absent, as it always did.
+//! `program` is ours and optional; files written for the original portal have none. People edit the
+//! file by hand, so each app is read by itself and a mistake costs one app. A file without apps
+//! counts as absent, as it always did.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{App, AppError, Port, ProgramName, portal_config};
@@ -65,9 +66,18 @@ pub enum ReadError {
     },
 }
 
-#[derive(Deserialize)]
-struct File {
-    applications: Option<BTreeMap<String, loose::Loose>>,
+/// Why a file's text holds no apps.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ParseError {
+    /// Nothing stands in it.
+    #[error("no applications in it")]
+    Empty,
+    /// It is not YAML, or not a mapping of apps.
+    #[error("{reason}")]
+    Malformed {
+        /// What is wrong, with line and column where known.
+        reason: String,
+    },
 }
 
 /// Reads the apps of `path`; a wrong one costs only itself.
@@ -89,35 +99,39 @@ pub fn read(path: &Path) -> Result<Read, ReadError> {
             });
         }
     };
-    parse(&text).map_err(|reason| ReadError::Malformed {
+    parse(&text).map_err(|error| ReadError::Malformed {
         path: path.to_owned(),
-        reason,
+        reason: error.to_string(),
     })
 }
 
-/// Reads the apps of a file's text.
+/// Reads the apps of a file's text; a wrong one costs only itself.
 ///
 /// # Errors
 /// When the text is not YAML or has no non-empty mapping `applications`.
-pub fn parse(text: &str) -> Result<Read, String> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| one_line(&error.to_string()))?;
-    let entries = file.applications.unwrap_or_default();
-    if entries.is_empty() {
-        return Err("no applications in it".to_owned());
+pub fn parse(text: &str) -> Result<Read, ParseError> {
+    let keys = entries::keys(text).map_err(|reason| ParseError::Malformed { reason })?;
+    if keys.is_empty() {
+        return Err(ParseError::Empty);
     }
-    let mut loose: Vec<_> = entries.into_iter().collect();
-    // The original's files have no order; ours number the apps to keep the template's.
-    loose.sort_by_key(|(_, entry)| entry.position.unwrap_or(u32::MAX));
     let mut read = Read::default();
+    let refuse = |key: &str, reason: &str| format!("portal.yaml application {key:?}: {reason}");
+    let mut loose = Vec::new();
+    for (number, key) in keys.iter().enumerate() {
+        match entries::entry(text, number) {
+            Ok(entry) => loose.push((key, entry)),
+            Err(reason) => read.problems.push(refuse(key, &reason)),
+        }
+    }
+    // The original's files have no order; ours number the apps to keep the template's.
+    loose.sort_by_key(|(key, entry)| (entry.position.unwrap_or(u32::MAX), *key));
     for (key, entry) in loose {
         match entry
-            .into_app(&key)
+            .into_app(key)
             .and_then(|app| portal_config::admit(app, &read.apps))
         {
             Ok(app) => read.apps.push(app),
-            Err(reason) => read
-                .problems
-                .push(format!("portal.yaml application {key:?}: {reason}")),
+            Err(error) => read.problems.push(refuse(key, &error.to_string())),
         }
     }
     Ok(read)
@@ -154,8 +168,136 @@ pub fn render(apps: &[App]) -> String {
     serde_saphyr::to_string(&Out { applications }).expect("apps are plain strings and numbers")
 }
 
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or("malformed YAML").to_owned()
+mod entries {
+    //! One walk through the file for the names of its entries, and one for each of them: an error of
+    //! the YAML reader ends a walk, so that every entry needs its own.
+
+    use std::fmt;
+
+    use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+    use serde_saphyr::options::DuplicateKeyPolicy;
+
+    use super::loose::Loose;
+
+    /// The names of all entries, in the order of the file.
+    pub(super) fn keys(text: &str) -> Result<Vec<String>, String> {
+        let mut keys = Vec::new();
+        walk(text, &mut |key, _| {
+            keys.push(key);
+            Wanted::No
+        })?;
+        Ok(keys)
+    }
+
+    /// The entry of this number.
+    pub(super) fn entry(text: &str, number: usize) -> Result<Loose, String> {
+        let found = walk(text, &mut |_, at| {
+            if at == number {
+                Wanted::Yes
+            } else {
+                Wanted::No
+            }
+        })?;
+        found.ok_or_else(|| "is not there".to_owned())
+    }
+
+    enum Wanted {
+        Yes,
+        No,
+    }
+
+    type Choice<'a> = &'a mut dyn FnMut(String, usize) -> Wanted;
+
+    fn walk(text: &str, choice: Choice<'_>) -> Result<Option<Loose>, String> {
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        };
+        let found = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
+            yaml.deserialize_option(File(choice))
+        });
+        found.map_err(|error| {
+            let text = error.to_string();
+            text.lines().next().unwrap_or("malformed YAML").to_owned()
+        })
+    }
+
+    /// The file: a mapping with `applications` in it, or nothing.
+    struct File<'a>(Choice<'a>);
+
+    impl<'de> Visitor<'de> for File<'_> {
+        type Value = Option<Loose>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a mapping with the key applications")
+        }
+
+        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, yaml: D) -> Result<Self::Value, D::Error> {
+            yaml.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<String>()? {
+                if key == "applications" {
+                    found = map.next_value_seed(Applications(&mut *self.0))?;
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    struct Applications<'a>(Choice<'a>);
+
+    impl<'de> DeserializeSeed<'de> for Applications<'_> {
+        type Value = Option<Loose>;
+
+        fn deserialize<D: Deserializer<'de>>(self, yaml: D) -> Result<Self::Value, D::Error> {
+            yaml.deserialize_option(self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for Applications<'_> {
+        type Value = Option<Loose>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a mapping of applications by name")
+        }
+
+        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, yaml: D) -> Result<Self::Value, D::Error> {
+            yaml.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            let mut number = 0;
+            while let Some(key) = map.next_key::<String>()? {
+                match (self.0)(key, number) {
+                    Wanted::Yes => found = Some(map.next_value()?),
+                    Wanted::No => drop(map.next_value::<IgnoredAny>()?),
+                }
+                number += 1;
+            }
+            Ok(found)
+        }
+    }
 }
 
 mod loose {
@@ -249,6 +391,57 @@ mod tests {
             read.problems[0].contains("\"Broken\"")
                 && read.problems[0].contains("external port \"0\"")
         );
+    }
+
+    #[test]
+    fn a_misshapen_application_costs_only_itself() {
+        let good = "    hostname: localhost\n    external_port: 8080\n    internal_port: 18080\n    open_path: /\n";
+        let text = format!(
+            "other: [1, {{a: b}}]\napplications:\n  Good:\n{good}  007:\n{}  List: [1]\n  Number: 5\n  \
+             Nothing:\n  Twice:\n{good}    hostname: x\n  Port:\n    external_port: [8081]\n    \
+             internal_port: 1\n  Good:\n{good}",
+            good.replace("80", "90"),
+        );
+        let read = parse(&text).unwrap();
+        let names: Vec<_> = read.apps.iter().map(|app| app.name.as_str()).collect();
+        assert_eq!(names, ["007", "Good"]);
+        let all = read.problems.join("\n");
+        for key in ["List", "Number", "Nothing", "Twice", "Port", "Good"] {
+            let start = format!("portal.yaml application {key:?}: ");
+            assert!(
+                read.problems.iter().any(|p| p.starts_with(&start)),
+                "{key} in {all}"
+            );
+        }
+        assert_eq!(read.problems.len(), 6, "{all}");
+    }
+
+    #[test]
+    fn nothing_is_told_from_nonsense() {
+        for text in [
+            "",
+            "# note\n",
+            "applications:",
+            "applications: {}",
+            "other: 1",
+            "~",
+        ] {
+            assert_eq!(parse(text), Err(ParseError::Empty), "{text:?}");
+        }
+        for text in [
+            "applications: [a]",
+            "applications: 5",
+            "- a",
+            "text",
+            "{{{",
+            "a: b: c",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(
+                matches!(error, ParseError::Malformed { .. }),
+                "{text:?}: {error:?}"
+            );
+        }
     }
 
     #[test]

@@ -313,6 +313,7 @@ fn addresses(now: u64) -> tunnel::TunnelSnapshot {
             })
             .collect(),
         notices: vec!["CF_TUNNEL_TOKEN is set; Cloudflare tunnels are not used here".to_owned()],
+        problems: Vec::new(),
     }
 }
 

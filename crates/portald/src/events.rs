@@ -105,9 +105,10 @@ impl History {
                 self.complaints(name, now, proxy.problems.iter().map(|text| own(text)))
             }
             Said::Tunnel(tunnel) => {
-                self.complaints(name, now, tunnel.notices.iter().map(|text| own(text)))
+                let standing = tunnel.problems.iter().chain(&tunnel.notices);
+                self.complaints(name, now, standing.map(|text| own(text)))
             }
-            Said::Gpu(_) => {}
+            Said::Gpu(gpu) => self.complaints(name, now, gpu.problems.iter().map(|text| own(text))),
         }
         if restarted && watched && daemon != Daemon::Bootd {
             self.note(

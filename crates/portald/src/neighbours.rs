@@ -255,6 +255,7 @@ pub(crate) struct Tunnel {
     pub(crate) relay_advice: String,
     pub(crate) apps: Vec<AppAccess>,
     pub(crate) notices: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -287,6 +288,9 @@ pub(crate) struct Gpu {
     pub(crate) cuda_version: String,
     pub(crate) sampled_unix_us: u64,
     pub(crate) devices: Vec<Device>,
+    /// Part of what needs attention, not of the figures.
+    #[serde(skip)]
+    pub(crate) problems: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

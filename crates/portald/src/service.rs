@@ -57,6 +57,7 @@ fn snapshot(published: &Published, epoch: Epoch, listen: &str) -> PortalSnapshot
         generation: published.generation,
         listen: listen.to_owned(),
         viewers: published.viewers,
+        problems: published.world.refused_input().cloned().collect(),
         feeds: published
             .feeds
             .iter()

@@ -26,6 +26,8 @@ pub struct Settings {
     pub web_dir: Option<PathBuf>,
 }
 
+impl daemon::Settings for Settings {}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -111,6 +111,12 @@ impl World {
         feed.problem = problem;
     }
 
+    /// What this daemon itself has refused.
+    pub(crate) fn refused_input(&self) -> impl Iterator<Item = &String> {
+        let apps = self.apps.problems.iter().chain(&self.apps.missing);
+        self.refused_settings.iter().chain(apps)
+    }
+
     pub(crate) fn is_connected(&self, daemon: Daemon) -> bool {
         self.feeds.get(&daemon).is_some_and(|feed| feed.connected)
     }

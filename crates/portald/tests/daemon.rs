@@ -308,6 +308,8 @@ async fn the_app_list_follows_its_file_and_shows_what_was_refused() {
         data["problems"][0].as_str().unwrap().contains("eighty"),
         "{data}"
     );
+    let told = |text: &String| text.contains("eighty");
+    portal.snapshot(|s| s.problems.iter().any(told)).await;
 }
 
 #[tokio::test]

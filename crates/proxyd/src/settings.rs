@@ -30,6 +30,8 @@ pub struct Settings {
     pub supervisor_socket: PathBuf,
 }
 
+impl daemon::Settings for Settings {}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

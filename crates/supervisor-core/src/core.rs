@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    input::{Admission, Announcement, Command, Deny, Effect, Input, Run},
+    effect::{Announcement, Effect},
+    input::{Admission, Command, Deny, Input, Run},
     program::{Outbox, Program},
     shutdown::{REPORT_EVERY, Shutdown},
     spec::{GroupSpec, Incarnation, ProgramId},
@@ -72,6 +73,10 @@ impl Core {
             Input::BecameUnready(run) => self.fact(&run, |program, out| {
                 program.set_ready(Readiness::NotReady, out);
             }),
+            Input::LivenessLost { .. }
+            | Input::ConditionsMet(_)
+            | Input::ConditionsRefused { .. }
+            | Input::TimeGap(_) => Admission::Ignored,
             Input::Command(command) => self.command(command, now),
         };
         self.advance_shutdown(now);
@@ -104,15 +109,33 @@ impl Core {
         self.out.generation
     }
 
+    /// The programs whose [`ProgramView`] may have changed since this was last asked, those that
+    /// were removed included; in order of their ids.
+    pub fn take_changed(&mut self) -> Vec<ProgramId> {
+        self.programs()
+            .map(|program| program.id().clone())
+            .collect()
+    }
+
+    /// What the supervisor as a whole is doing.
+    pub fn mood(&self) -> Mood {
+        match self.shutdown {
+            Some(_) => Mood::ShuttingDown,
+            None => Mood::Serving,
+        }
+    }
+
+    /// The groups, sorted by name.
+    pub fn groups(&self) -> Vec<GroupView> {
+        self.groups.iter().map(group_view).collect()
+    }
+
     /// What may be seen.
     pub fn view(&self) -> View {
         View {
             generation: self.out.generation,
-            mood: match self.shutdown {
-                Some(_) => Mood::ShuttingDown,
-                None => Mood::Serving,
-            },
-            groups: self.groups.iter().map(group_view).collect(),
+            mood: self.mood(),
+            groups: self.groups(),
             programs: {
                 let mut programs: Vec<_> = self.programs().map(Program::view).collect();
                 programs.sort_by(|a, b| a.id.cmp(&b.id));
@@ -146,14 +169,14 @@ impl Core {
     fn command(&mut self, command: Command, now: Instant) -> Admission {
         if self.shutdown.is_some() {
             return match command {
-                Command::Shutdown => self.press(now),
+                Command::Shutdown(_) => self.press(now),
                 Command::Signal(id, number) => {
                     self.on(&id, |program, out| program.signal(number, out))
                 }
                 Command::Start(_)
                 | Command::Stop(_)
                 | Command::Restart(_)
-                | Command::AddGroup(_)
+                | Command::AddGroup { .. }
                 | Command::RemoveGroup(_) => Admission::Denied(Deny::ShuttingDown),
             };
         }
@@ -162,9 +185,9 @@ impl Core {
             Command::Stop(id) => self.on(&id, |program, out| program.stop(now, out)),
             Command::Restart(id) => self.on(&id, |program, out| program.restart(now, out)),
             Command::Signal(id, number) => self.on(&id, |p, out| p.signal(number, out)),
-            Command::AddGroup(spec) => self.add(spec, now),
+            Command::AddGroup { spec, inherited: _ } => self.add(spec, now),
             Command::RemoveGroup(name) => self.remove(&name),
-            Command::Shutdown => {
+            Command::Shutdown(_) => {
                 let priorities = self.groups.values().map(|group| group.priority).collect();
                 self.shutdown = Some(Shutdown::new(priorities, now));
                 self.out.generation += 1;

@@ -15,15 +15,24 @@
 //! ```
 
 mod core;
+mod dependency;
+mod effect;
 mod input;
 mod program;
+mod restart;
 mod shutdown;
 mod spec;
 mod view;
 
 pub use crate::{
     core::{Core, SHUTDOWN_BUDGET},
-    input::{Admission, Announcement, Command, Deny, Effect, Exit, Input, Run},
-    spec::{Autorestart, GroupSpec, Incarnation, Probed, ProgramId, ProgramSpec, Scope},
+    dependency::{Blocker, Dependency, DependencyCondition, DependencyTarget},
+    effect::{Announcement, Effect},
+    input::{Admission, Command, Deny, Exit, Inherited, Input, Patience, Resting, Run},
+    restart::RestartPolicy,
+    spec::{
+        Autorestart, Conditional, GroupSpec, Incarnation, Probed, ProgramId, ProgramKind,
+        ProgramSpec, Scope,
+    },
     view::{GroupView, Mood, ProgramView, Readiness, StateName, View},
 };

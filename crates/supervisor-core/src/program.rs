@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    input::{Admission, Announcement, Deny, Effect, Exit, Run},
+    effect::{Announcement, Effect},
+    input::{Admission, Deny, Exit, Run},
     spec::{Autorestart, Incarnation, Probed, ProgramId, ProgramSpec, Scope},
     view::{ProgramView, Readiness, StateName},
 };
@@ -133,6 +134,10 @@ impl Program {
             last_exit: self.last_exit,
             restarts: self.restarts,
             spawn_error: self.spawn_error.clone(),
+            waiting_for: Vec::new(),
+            held: None,
+            restart_at: None,
+            tries: self.failures,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{Bench, KILL, KILLED, Spawning, TERM, id, program, seconds};
 use supervisor_core::{
     Admission, Announcement, Autorestart, Command, Deny, Effect, Exit, GroupSpec, Input, Mood,
-    Probed, ProgramId, ProgramSpec, Readiness, StateName,
+    Patience, Probed, ProgramId, ProgramSpec, Readiness, StateName,
 };
 
 #[test]
@@ -125,7 +125,10 @@ fn commands_that_make_no_sense_are_denied_with_the_reason() {
         programs: Vec::new(),
     };
     assert_eq!(
-        bench.command(Command::AddGroup(again)),
+        bench.command(Command::AddGroup {
+            spec: again,
+            inherited: Vec::new(),
+        }),
         denied(Deny::AlreadyAdded)
     );
 }
@@ -215,7 +218,10 @@ fn members_start_in_order_of_priority_then_name() {
         priority: 1,
         programs: vec![member("z", 1), member("b", 5), member("a", 5)],
     };
-    let _ = bench.command(Command::AddGroup(group));
+    let _ = bench.command(Command::AddGroup {
+        spec: group,
+        inherited: Vec::new(),
+    });
     let spawned: Vec<_> = bench
         .log
         .iter()
@@ -251,7 +257,10 @@ fn a_shutdown_stops_equal_priorities_together_and_the_highest_first() {
         ..instant(name)
     };
     let mut bench = Bench::with(vec![at("low", 1), at("high", 9), at("peer", 9)]);
-    assert_eq!(bench.command(Command::Shutdown), Admission::Accepted);
+    assert_eq!(
+        bench.command(Command::Shutdown(Patience::Budget)),
+        Admission::Accepted
+    );
     assert_eq!(bench.core.view().mood, Mood::ShuttingDown);
     let named = |bench: &Bench| -> Vec<String> {
         bench
@@ -273,7 +282,7 @@ fn a_shutdown_stops_equal_priorities_together_and_the_highest_first() {
 #[test]
 fn a_shutdown_kills_what_is_left_after_five_seconds_and_does_not_wait_for_ever() {
     let mut bench = Bench::with(vec![instant("a"), instant("b")]);
-    let _ = bench.command(Command::Shutdown);
+    let _ = bench.command(Command::Shutdown(Patience::Budget));
     bench.exit("b", Exit::Code(0));
     bench.pass(seconds(5));
     assert!(bench.signals().contains(&(5.0, "a".to_owned(), KILL)));
@@ -290,7 +299,7 @@ fn a_stubborn_priority_leaves_time_for_the_ones_below_it() {
         ..instant(name)
     };
     let mut bench = Bench::with(vec![at("low", 1), at("stubborn", 9)]);
-    let _ = bench.command(Command::Shutdown);
+    let _ = bench.command(Command::Shutdown(Patience::Budget));
     bench.pass(seconds(3));
     let signals = bench.signals();
     assert!(
@@ -306,9 +315,9 @@ fn a_stubborn_priority_leaves_time_for_the_ones_below_it() {
 #[test]
 fn a_second_request_to_shut_down_kills_at_once() {
     let mut bench = Bench::with(vec![instant("a")]);
-    let _ = bench.command(Command::Shutdown);
+    let _ = bench.command(Command::Shutdown(Patience::Budget));
     bench.pass(seconds(1));
-    let _ = bench.command(Command::Shutdown);
+    let _ = bench.command(Command::Shutdown(Patience::Budget));
     assert!(bench.signals().contains(&(1.0, "a".to_owned(), KILL)));
     bench.exit("a", KILLED);
     assert_eq!(bench.drained(), Some(1.0));
@@ -322,7 +331,7 @@ fn nothing_starts_any_more_once_a_shutdown_has_begun() {
     let mut bench = Bench::with(vec![crasher, program("b"), instant("c")]);
     bench.exit("b", Exit::Code(1));
     bench.pass(Duration::from_millis(500));
-    let _ = bench.command(Command::Shutdown);
+    let _ = bench.command(Command::Shutdown(Patience::Budget));
     assert_eq!(bench.state("b"), StateName::Fatal);
     bench.exit("a", Exit::Code(1));
     bench.exit("c", Exit::Code(0));
@@ -346,5 +355,11 @@ fn add(bench: &mut Bench, program: ProgramSpec) {
         priority: program.priority,
         programs: vec![program],
     };
-    assert_eq!(bench.command(Command::AddGroup(group)), Admission::Accepted);
+    assert_eq!(
+        bench.command(Command::AddGroup {
+            spec: group,
+            inherited: Vec::new(),
+        }),
+        Admission::Accepted
+    );
 }

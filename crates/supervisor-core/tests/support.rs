@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use supervisor_core::{
-    Admission, Announcement, Autorestart, Command, Core, Effect, Exit, GroupSpec, Input, Probed,
-    ProgramId, ProgramSpec, ProgramView, Run, Scope, StateName,
+    Admission, Announcement, Command, Core, Effect, Exit, GroupSpec, Input, ProgramId, ProgramSpec,
+    ProgramView, Run, StateName,
 };
 
 /// A core, its clock, and everything it asked for.
@@ -45,7 +45,13 @@ impl Bench {
                 priority: program.priority,
                 programs: vec![program],
             };
-            assert_eq!(bench.command(Command::AddGroup(group)), Admission::Accepted);
+            assert_eq!(
+                bench.command(Command::AddGroup {
+                    spec: group,
+                    inherited: Vec::new(),
+                }),
+                Admission::Accepted
+            );
         }
         bench
     }
@@ -104,7 +110,12 @@ impl Bench {
             Effect::Signal { run, number, .. } => {
                 Some((at.as_secs_f64(), run.program.to_string(), *number))
             }
-            Effect::Spawn(_) | Effect::Probe(_) | Effect::Announce(_) | Effect::Drained => None,
+            Effect::Spawn(_)
+            | Effect::Probe(_)
+            | Effect::CheckConditions(_)
+            | Effect::ForgetConditions(_)
+            | Effect::Announce(_)
+            | Effect::Drained => None,
         };
         self.log.iter().filter_map(signal).collect()
     }
@@ -147,21 +158,7 @@ pub(crate) fn id(name: &str) -> ProgramId {
 
 /// A program with the original's defaults.
 pub(crate) fn program(name: &str) -> ProgramSpec {
-    ProgramSpec {
-        id: id(name),
-        priority: 999,
-        autostart: true,
-        autorestart: Autorestart::Unexpected,
-        startsecs: Duration::from_secs(1),
-        startretries: 3,
-        exitcodes: [0].into(),
-        stop_signal: TERM,
-        stop_wait: Duration::from_secs(10),
-        stop_scope: Scope::Leader,
-        kill_scope: Scope::Leader,
-        probed: Probed::No,
-        refused: None,
-    }
+    ProgramSpec::new(id(name))
 }
 
 #[expect(

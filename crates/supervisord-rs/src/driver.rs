@@ -23,7 +23,7 @@ use std::{
 };
 
 use daemon::{Stop, Tasks};
-use supervisor_core::{Admission, Command, Core, Effect, GroupSpec, Input};
+use supervisor_core::{Admission, Command, Core, Effect, Input, Patience};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use self::{
@@ -163,6 +163,8 @@ impl Driver {
                 self.programs.order(&run, Order { number, scope });
             }
             Effect::Probe(run) => self.programs.probe(&run),
+            // No program has start conditions.
+            Effect::CheckConditions(_) | Effect::ForgetConditions(_) => {}
             Effect::Announce(announcement) => self.announce(&announcement),
             Effect::Drained => self.drained(),
         }
@@ -218,9 +220,10 @@ impl Driver {
         }
         self.phase = phase;
         self.dirty = true;
-        let _ = self
-            .core
-            .handle(Input::Command(Command::Shutdown), Instant::now());
+        let _ = self.core.handle(
+            Input::Command(Command::Shutdown(Patience::Budget)),
+            Instant::now(),
+        );
     }
 
     fn drained(&mut self) {
@@ -231,11 +234,12 @@ impl Driver {
     }
 
     fn add(&mut self, group: GroupConfig) -> Admission {
-        let spec: GroupSpec = group.spec();
+        let command = Command::AddGroup {
+            spec: group.spec(),
+            inherited: Vec::new(),
+        };
         self.programs.expect(&group);
-        let admission = self
-            .core
-            .handle(Input::Command(Command::AddGroup(spec)), Instant::now());
+        let admission = self.core.handle(Input::Command(command), Instant::now());
         if admission == Admission::Accepted {
             self.active.insert(group.name.clone(), group);
         }

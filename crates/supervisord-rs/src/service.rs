@@ -294,7 +294,7 @@ fn program(program: &ProgramStatus, now: SystemTime) -> wire::Program {
 fn wire_state(state: StateName) -> wire::ProgramState {
     match state {
         StateName::Stopped => wire::ProgramState::Stopped,
-        StateName::Starting => wire::ProgramState::Starting,
+        StateName::Waiting | StateName::Starting => wire::ProgramState::Starting,
         StateName::Running => wire::ProgramState::Running,
         StateName::Backoff => wire::ProgramState::Backoff,
         StateName::Stopping => wire::ProgramState::Stopping,

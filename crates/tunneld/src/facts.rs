@@ -10,18 +10,19 @@ pub(crate) struct Facts {
     ports: PortMap,
     https: bool,
     address: Option<IpAddr>,
+    problems: Vec<String>,
     notices: Vec<String>,
 }
 
 impl Facts {
     pub(crate) fn from_variables(variables: &Variables) -> Self {
-        let mut notices = Vec::new();
+        let (mut problems, mut notices) = (Vec::new(), Vec::new());
         // Mistakes in access variables are proxyd's to report.
         let (access, _) = Access::from_variables(variables);
         let stated = variables.get("PUBLIC_IPADDR").map_or("", |v| v.trim());
         let address = stated.parse().ok();
         if address.is_none() && !stated.is_empty() {
-            notices.push(format!(
+            problems.push(format!(
                 "PUBLIC_IPADDR: {stated:?} is not an IP address; it is ignored"
             ));
         }
@@ -35,6 +36,7 @@ impl Facts {
             ports: PortMap::from_variables(variables),
             https: access.https,
             address,
+            problems,
             notices,
         }
     }
@@ -60,6 +62,12 @@ impl Facts {
         }
     }
 
+    /// Variables that were refused.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Variables that mean nothing here.
     pub(crate) fn notices(&self) -> &[String] {
         &self.notices
     }
@@ -99,7 +107,7 @@ mod tests {
     #[test]
     fn an_address_that_is_none_is_refused_by_name() {
         let facts = facts(&[("PUBLIC_IPADDR", "None")]);
-        assert!(facts.notices()[0].starts_with("PUBLIC_IPADDR: \"None\""));
+        assert!(facts.problems()[0].starts_with("PUBLIC_IPADDR: \"None\""));
         assert_eq!(facts.host(None), None);
     }
 }

@@ -33,8 +33,7 @@ use state::Desk;
 /// # Errors
 /// When the socket cannot be bound.
 pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
-    let mut problems = context.problems;
-    problems.extend(settings.problems());
+    let problems = context.problems;
     let facts = Facts::from_variables(&context.environment);
     let listener = ipc::Listener::bind(&settings.socket)?;
     let desk = Desk::new(facts, problems.clone());
@@ -64,7 +63,11 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
 /// What a person should find in the log once, and not with every request.
 fn log_once(desk: &Desk) {
     tracing::info!("no relay is configured; direct links and SSH forwardings are offered");
-    for notice in desk.state().notices() {
+    let state = desk.state();
+    for notice in state.notices() {
         tracing::warn!(notice, "notice");
+    }
+    for problem in state.problems() {
+        tracing::warn!(problem, "input refused");
     }
 }

@@ -72,7 +72,8 @@ fn message(state: &State, epoch: Epoch) -> TunnelSnapshot {
         relay: RelayState::NotConfigured.into(),
         relay_advice: state.relay_advice().to_owned(),
         apps: state.ways().into_iter().map(access).collect(),
-        notices: state.notices(),
+        notices: state.notices().to_vec(),
+        problems: state.problems(),
     }
 }
 

@@ -29,9 +29,8 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// One line per setting that cannot be followed.
-    pub(crate) fn problems(&self) -> Vec<String> {
+impl daemon::Settings for Settings {
+    fn problems(&self) -> Vec<String> {
         // The address is not repeated: people put credentials into such things.
         let refused = "relay: relay connections are not part of this version; \
                        remove the setting and use the direct links or the ssh lines";

@@ -100,12 +100,17 @@ impl State {
         )
     }
 
-    /// Things a person should know.
-    pub(crate) fn notices(&self) -> Vec<String> {
+    /// Things a person may know and need not act on.
+    pub(crate) fn notices(&self) -> &[String] {
+        self.facts.notices()
+    }
+
+    /// What was refused, and what does not work because of it.
+    pub(crate) fn problems(&self) -> Vec<String> {
         let settings = self.settings.iter();
         let changing = &self.changing;
         settings
-            .chain(self.facts.notices())
+            .chain(self.facts.problems())
             .chain(&changing.apps_problems)
             .chain(&changing.http_problem)
             .cloned()

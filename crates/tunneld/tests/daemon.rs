@@ -45,18 +45,18 @@ async fn every_app_of_the_file_gets_its_ways_and_a_change_is_seen() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_a_notice_until_it_appears() {
+async fn a_missing_file_is_a_problem_until_it_appears() {
     let daemon = Daemon::start(&[], |_| String::new());
     let mut watch = daemon.watch().await;
-    let first = next(&mut watch, |s| !s.notices.is_empty()).await;
+    let first = next(&mut watch, |s| !s.problems.is_empty()).await;
     assert!(
-        first.notices[0].contains("portal.yaml does not exist"),
+        first.problems[0].contains("portal.yaml does not exist"),
         "{first:?}"
     );
     let path = daemon.dir.path().join("portal.yaml");
     fs::write(path, yaml("localhost:1111:11111:/:Instance Portal")).unwrap();
     let second = next(&mut watch, |s| s.apps.len() == 1).await;
-    assert_eq!(second.notices, Vec::<String>::new());
+    assert_eq!(second.problems, Vec::<String>::new());
     assert_eq!(second.apps[0].direct_url, "http://localhost:1111/");
     drop(watch);
     daemon.stop().await;
@@ -70,9 +70,14 @@ async fn what_cannot_be_used_is_said_once_each_and_degrades_the_health() {
     });
     let snapshot = daemon.snapshot().await;
     assert_eq!(snapshot.relay(), RelayState::NotConfigured);
-    assert_eq!(snapshot.notices.len(), 2, "{:?}", snapshot.notices);
-    assert!(snapshot.notices[0].starts_with("relay: relay connections are not part"));
-    assert!(snapshot.notices[1].contains("CF_TUNNEL_TOKEN"));
+    let [problem] = &snapshot.problems[..] else {
+        panic!("{snapshot:?}");
+    };
+    assert!(problem.starts_with("relay: relay connections are not part"));
+    let [notice] = &snapshot.notices[..] else {
+        panic!("{snapshot:?}");
+    };
+    assert!(notice.contains("CF_TUNNEL_TOKEN"));
     let all = format!("{snapshot:?}");
     assert!(!all.contains("sekret") && !all.contains("hunter2"), "{all}");
     let request = tonic_health::pb::HealthCheckRequest {
@@ -94,8 +99,8 @@ async fn a_busy_http_port_costs_the_http_api_alone() {
         String::new()
     });
     let mut watch = daemon.watch().await;
-    let told = next(&mut watch, |s| !s.notices.is_empty()).await;
-    assert!(told.notices[0].contains(&address), "{told:?}");
+    let told = next(&mut watch, |s| !s.problems.is_empty()).await;
+    assert!(told.problems[0].contains(&address), "{told:?}");
     assert_eq!(told.apps.len(), 1);
     drop(watch);
     daemon.stop().await;
@@ -133,7 +138,7 @@ impl Daemon {
         let context = daemon::Context {
             tasks: tasks.clone(),
             environment: variables.iter().map(owned).collect::<BTreeMap<_, _>>(),
-            problems: Vec::new(),
+            problems: daemon::Settings::problems(&settings),
         };
         #[expect(clippy::disallowed_methods, reason = "stands in for the daemon's main")]
         let running = tokio::spawn(tunneld::run(settings, context));
@@ -146,9 +151,14 @@ impl Daemon {
     }
 
     async fn client(&self) -> TunnelServiceClient<Channel> {
-        while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        let appears = async {
+            while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, appears)
+            .await
+            .expect("the socket in time");
         TunnelServiceClient::new(ipc::connect(&self.socket))
     }
 
@@ -190,7 +200,7 @@ async fn next(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), found)
+    tokio::time::timeout(LIMIT, found)
         .await
         .expect("the condition holds in time")
 }
@@ -200,3 +210,5 @@ fn yaml(config: &str) -> String {
     assert_eq!(errors, []);
     instance::portal_yaml::render(&apps)
 }
+
+const LIMIT: Duration = Duration::from_secs(20);

@@ -133,43 +133,37 @@ impl Overview {
         let mut all = Vec::new();
         for line in self.lines() {
             let source = line.daemon.name();
-            if let Err(reason) = line.epoch {
-                all.push(Remark {
-                    source,
-                    text: reason,
-                });
-            } else if line.health == Health::Degraded {
-                all.push(Remark {
-                    source,
-                    text: format!("it runs with something refused; `{source} --check` lists settings it does not understand"),
-                });
+            let texts = self.said_by(line.daemon);
+            if let Err(text) = line.epoch {
+                all.push(Remark { source, text });
+            } else if line.health == Health::Degraded && texts.is_empty() {
+                let text = format!("it runs with something refused; see `{source} --check`");
+                all.push(Remark { source, text });
+            }
+            for text in texts {
+                // Several daemons read the same files and find the same mistakes.
+                if all.iter().all(|remark: &Remark| remark.text != text) {
+                    all.push(Remark { source, text });
+                }
             }
         }
-        let said = [
-            (
-                "bootd",
-                self.boot.as_ref().map(|s| boot_problems(&s.snapshot)),
-            ),
-            (
-                "supervisord",
-                self.supervisor
-                    .as_ref()
-                    .map(|s| program_problems(&s.snapshot)),
-            ),
-            (
-                "proxyd",
-                self.proxy.as_ref().map(|s| proxy_problems(&s.snapshot)),
-            ),
-            (
-                "gpuprobe",
-                self.gpu.as_ref().map(|s| gpu_problems(&s.snapshot)),
-            ),
-        ];
-        for (source, texts) in said {
-            let texts = texts.unwrap_or_default();
-            all.extend(texts.into_iter().map(|text| Remark { source, text }));
-        }
         all
+    }
+
+    /// What is wrong as one daemon tells it.
+    fn said_by(&self, daemon: Daemon) -> Vec<String> {
+        let texts = match daemon {
+            Daemon::Bootd => self.boot.as_ref().map(|s| boot_problems(&s.snapshot)),
+            Daemon::Supervisord => {
+                let said = self.supervisor.as_ref();
+                said.map(|s| program_problems(&s.snapshot))
+            }
+            Daemon::Proxyd => self.proxy.as_ref().map(|s| proxy_problems(&s.snapshot)),
+            Daemon::Tunneld => self.tunnel.as_ref().map(|s| s.snapshot.problems.clone()),
+            Daemon::Portald => self.portal.as_ref().map(|s| s.snapshot.problems.clone()),
+            Daemon::Gpuprobe => self.gpu.as_ref().map(|s| gpu_problems(&s.snapshot)),
+        };
+        texts.unwrap_or_default()
     }
 
     /// What is worth knowing and not wrong.

@@ -185,6 +185,7 @@ pub(super) fn tunnel(said: tunnel::TunnelSnapshot) -> own::Said {
             })
             .collect(),
         notices: said.notices,
+        problems: said.problems,
     })
 }
 
@@ -207,6 +208,7 @@ pub(super) fn gpu(said: gpu::GpuSnapshot) -> own::Said {
         cuda_version: said.cuda_version,
         sampled_unix_us: said.sampled_unix_us,
         devices: said.devices.into_iter().map(device).collect(),
+        problems: said.problems,
     })
 }
 

@@ -112,41 +112,29 @@ fn routes(world: &World, found: &mut Vec<Attention>) {
 }
 
 fn refused_input(world: &World, found: &mut Vec<Attention>) {
+    let mut tell = |subject: &str, text: &str, page| {
+        // Several daemons read the same files and find the same mistakes.
+        if !found.iter().any(|item| item.text == text) {
+            push(found, Severity::Warning, subject, text.to_owned(), page);
+        }
+    };
     for text in world.apps.problems.iter().chain(&world.apps.missing) {
-        push(
-            found,
-            Severity::Warning,
-            "portal.yaml",
-            text.clone(),
-            "/activity",
-        );
+        tell("portal.yaml", text, "/activity");
     }
     for text in &world.refused_settings {
-        push(
-            found,
-            Severity::Warning,
-            "portald",
-            text.clone(),
-            "/activity",
-        );
+        tell("portald", text, "/activity");
     }
     for problem in world.supervisor.iter().flat_map(|said| &said.problems) {
-        push(
-            found,
-            Severity::Warning,
-            &place(problem),
-            problem.text.clone(),
-            "/processes",
-        );
+        tell(&place(problem), &problem.text, "/processes");
     }
     for text in world.proxy.iter().flat_map(|said| &said.problems) {
-        push(
-            found,
-            Severity::Warning,
-            "proxyd",
-            text.clone(),
-            "/activity",
-        );
+        tell("proxyd", text, "/activity");
+    }
+    for text in world.tunnel.iter().flat_map(|said| &said.problems) {
+        tell("tunneld", text, "/activity");
+    }
+    for text in world.gpu.iter().flat_map(|said| &said.problems) {
+        tell("gpuprobe", text, "/activity");
     }
 }
 

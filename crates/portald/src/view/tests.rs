@@ -140,6 +140,27 @@ fn an_app_without_a_named_program_finds_one_by_its_name() {
 }
 
 #[test]
+fn what_any_daemon_refused_is_told_once() {
+    let mut world = with_program(|_| {});
+    let both = "app \"B\": the port is missing";
+    world.apps.problems = vec![both.to_owned()];
+    let tunnel = crate::neighbours::Tunnel {
+        epoch: 6,
+        problems: vec![both.to_owned(), "relay: not in this version".to_owned()],
+        ..Default::default()
+    };
+    world.said(Daemon::Tunneld, Said::Tunnel(tunnel));
+    let gpu = Gpu {
+        epoch: 7,
+        problems: vec!["interval: 0 is too short".to_owned()],
+        ..Gpu::default()
+    };
+    world.said(Daemon::Gpuprobe, Said::Gpu(gpu));
+    let subjects: Vec<String> = attention(&world).into_iter().map(|a| a.subject).collect();
+    assert_eq!(subjects, ["portal.yaml", "tunneld", "gpuprobe"]);
+}
+
+#[test]
 fn the_worst_comes_first() {
     let mut world = with_program(|p| p.state = ProgramState::Fatal);
     world.apps.problems = vec!["entry 2: the name is empty".to_owned()];

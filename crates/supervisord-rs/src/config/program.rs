@@ -243,6 +243,7 @@ impl ProgramConfig {
                 None => Probed::No,
             },
             refused: self.refused.clone(),
+            ..ProgramSpec::new(self.id.clone())
         }
     }
 

@@ -220,6 +220,7 @@ impl Driver {
         let running = |view: &ProgramView| match view.state {
             StateName::Starting | StateName::Running => true,
             StateName::Stopped
+            | StateName::Waiting
             | StateName::Backoff
             | StateName::Stopping
             | StateName::Exited

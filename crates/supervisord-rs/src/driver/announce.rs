@@ -11,6 +11,11 @@ use crate::{
 impl Driver {
     pub(super) fn announce(&self, announcement: &Announcement) {
         match announcement {
+            Announcement::Entered { .. } => {}
+            Announcement::Unalive { run, reason } => {
+                self.log
+                    .warn(&format!("unalive: {} ({reason})", run.program.name));
+            }
             Announcement::EnteredRunning { program, startsecs } => self.log.info(&format!(
                 "success: {} entered RUNNING state, process has stayed up for > than {} seconds \
                  (startsecs)",

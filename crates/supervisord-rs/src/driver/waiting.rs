@@ -65,6 +65,7 @@ pub(super) fn judge(
         Until::RunningAfter(_) => match view.state {
             StateName::Stopping => None,
             StateName::Stopped
+            | StateName::Waiting
             | StateName::Starting
             | StateName::Running
             | StateName::Backoff
@@ -78,7 +79,7 @@ pub(super) fn judge(
 fn started(view: &ProgramView) -> Option<Result<(), Fault>> {
     match view.state {
         StateName::Running => Some(Ok(())),
-        StateName::Starting => None,
+        StateName::Waiting | StateName::Starting => None,
         StateName::Stopped
         | StateName::Backoff
         | StateName::Stopping

@@ -24,7 +24,11 @@ pub(super) fn process_info(program: &ProgramStatus, now: SystemTime) -> Value {
         .map(|(exit, _)| i64::from(exit.status()));
     // The original forgets the status of a run that ended too quickly.
     let exit = match state {
-        StateName::Backoff | StateName::Fatal | StateName::Starting | StateName::Running => None,
+        StateName::Waiting
+        | StateName::Backoff
+        | StateName::Fatal
+        | StateName::Starting
+        | StateName::Running => None,
         StateName::Stopped | StateName::Stopping | StateName::Exited | StateName::Unknown => exit,
     };
     let seconds = |time: Option<SystemTime>| Value::Int(time.map_or(0, unix_seconds));
@@ -70,7 +74,9 @@ pub(crate) fn describe(program: &ProgramStatus, now: SystemTime) -> String {
             (None, _) => "Not started".to_owned(),
             (Some(_), stopped) => local(stopped.unwrap_or(UNIX_EPOCH)),
         },
-        StateName::Starting | StateName::Stopping | StateName::Unknown => String::new(),
+        StateName::Waiting | StateName::Starting | StateName::Stopping | StateName::Unknown => {
+            String::new()
+        }
     }
 }
 
@@ -186,7 +192,7 @@ fn path_text(path: Option<&Path>) -> String {
 fn code(state: StateName) -> i64 {
     match state {
         StateName::Stopped => 0,
-        StateName::Starting => 10,
+        StateName::Waiting | StateName::Starting => 10,
         StateName::Running => 20,
         StateName::Backoff => 30,
         StateName::Stopping => 40,
@@ -199,7 +205,7 @@ fn code(state: StateName) -> i64 {
 fn name(state: StateName) -> &'static str {
     match state {
         StateName::Stopped => "STOPPED",
-        StateName::Starting => "STARTING",
+        StateName::Waiting | StateName::Starting => "STARTING",
         StateName::Running => "RUNNING",
         StateName::Backoff => "BACKOFF",
         StateName::Stopping => "STOPPING",

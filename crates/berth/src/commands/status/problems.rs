@@ -86,7 +86,7 @@ pub(super) fn proxy_problems(proxy: &ProxySnapshot) -> Vec<String> {
 }
 
 pub(super) fn gpu_problems(gpu: &GpuSnapshot) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut problems = gpu.problems.clone();
     if !crate::commands::gpu::is_fine(gpu.state()) && gpu.state() != DriverState::Unspecified {
         problems.push(format!("{}. {}", gpu.state_text, gpu.advice));
     }

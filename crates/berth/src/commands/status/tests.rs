@@ -157,9 +157,26 @@ fn refused_input_is_shown_with_its_place() {
             ..Route::default()
         });
     }
+    let unknown = "colour: unknown setting in /etc/berth/x.toml";
+    if let Ok(gpu) = &mut overview.gpu {
+        gpu.health = Health::Degraded;
+        gpu.snapshot.problems.push(unknown.to_owned());
+    }
+    let both = "portal.yaml: app \"B\": the port is missing";
+    if let Ok(tunnel) = &mut overview.tunnel {
+        tunnel.snapshot.problems.push(both.to_owned());
+    }
+    if let Ok(portal) = &mut overview.portal {
+        portal.snapshot.problems.push(both.to_owned());
+        portal.snapshot.problems.push("size: too big".to_owned());
+    }
     let answer = answer(&overview);
     assert_eq!(answer.exit, Exit::Wrong);
+    assert_eq!(answer.text.matches(both).count(), 1, "{}", answer.text);
+    assert!(!answer.text.contains("--check"), "{}", answer.text);
     for line in [
+        "gpuprobe     colour: unknown setting",
+        "portald      size: too big",
         "bootd        PORTAL_CONFIG entry 3: external port",
         "supervisord  /etc/supervisor/conf.d/broken.conf:3 [program:broken]: startsecs",
         "proxyd       TensorBoard is not served on port 6006: address in use",
