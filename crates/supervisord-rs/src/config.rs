@@ -6,6 +6,7 @@
 
 mod daemon_section;
 mod environment;
+mod events;
 mod expand;
 mod groups;
 mod ini;
@@ -24,7 +25,8 @@ use thiserror::Error;
 use self::ini::{Ini, Section};
 pub use self::{
     daemon_section::DaemonSection,
-    groups::{Difference, GroupConfig, difference},
+    events::EventType,
+    groups::{Difference, GroupConfig, GroupKind, ListenerConfig, difference},
     program::{LogTarget, Origin, OutputConfig, ProbeTarget, ProgramConfig, User},
     servers::{Credentials, InetServer, UnixServer},
     values::{LogLevel, signal_name, signal_number},

@@ -11,6 +11,8 @@
 mod act;
 mod announce;
 mod handle;
+mod listening;
+mod plans;
 mod programs;
 mod reload;
 mod snapshot;
@@ -18,12 +20,14 @@ mod waiting;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
+    path::PathBuf,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use daemon::{Stop, Tasks};
-use supervisor_core::{Admission, Command, Core, Effect, Input, Patience};
+use supervisor_core::{Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use self::{
@@ -31,11 +35,12 @@ pub(crate) use self::{
     handle::{Action, Handle, OnMistakes, Outcome, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
-use self::{programs::Programs, waiting::Waiting};
+use self::{listening::Ticks, programs::Programs, waiting::Waiting};
 use crate::{
-    config::{Config, GroupConfig},
-    logs::{MainLog, Stdout},
-    process::{Fact, Order},
+    config::{Config, EventType, GroupConfig},
+    events::{Event, Pools},
+    logs::{Destinations, MainLog},
+    process::{Custody, Fact, Held},
     signals::{OwnSignal, Signals},
 };
 
@@ -44,9 +49,16 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) log: MainLog,
-    pub(crate) stdout: Stdout,
+    /// Our own environment byte for byte, which every program starts from.
+    pub(crate) inherited: BTreeMap<OsString, OsString>,
+    pub(crate) destinations: Destinations,
     pub(crate) tasks: Tasks,
+    /// bootd, if it is our parent and keeps our programs' pipes.
+    pub(crate) custody: Option<Custody>,
+    /// What it kept of our predecessor's.
+    pub(crate) held: Vec<Held>,
+    /// Where our own state is kept.
+    pub(crate) state_dir: PathBuf,
     pub(crate) epoch: u64,
     pub(crate) overrides: crate::options::Options,
 }
@@ -62,6 +74,10 @@ pub(crate) struct Driver {
     config: Config,
     waiting: Vec<Waiting>,
     phase: Phase,
+    /// How long a shutdown may take.
+    patience: Patience,
+    pools: Pools,
+    ticks: Ticks,
     log: MainLog,
     overrides: crate::options::Options,
     environment: BTreeMap<String, String>,
@@ -73,6 +89,8 @@ pub(crate) struct Driver {
     dirty: bool,
     epoch: u64,
     stop: Stop,
+    /// What we exit with.
+    code: u8,
 }
 
 /// What the supervisor is doing.
@@ -95,10 +113,17 @@ impl Driver {
             core: Core::new(),
             programs: Programs::new(&parts, fact_sender),
             active: BTreeMap::new(),
+            pools: Pools::new(&parts.config.daemon.identifier),
+            ticks: Ticks::default(),
             config: parts.config,
             waiting: Vec::new(),
             phase: Phase::Serving,
-            log: parts.log,
+            // Under bootd the time that is left before the container is killed is what counts.
+            patience: match parts.custody {
+                Some(_) => Patience::Budget,
+                None => Patience::Own,
+            },
+            log: parts.destinations.log,
             overrides: parts.overrides,
             environment: parts.environment,
             facts,
@@ -108,19 +133,21 @@ impl Driver {
             dirty: true,
             epoch: parts.epoch,
             stop: parts.tasks.stop().clone(),
+            code: 0,
         };
         (driver, Handle::new(request_sender, snapshot))
     }
 
-    /// Runs until everything was stopped as asked.
-    pub(crate) async fn run(mut self, mut signals: Signals) {
+    /// Runs until everything was stopped as asked; gives the exit code.
+    pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
         self.begin();
         while self.phase != Phase::Done {
             let deadline = self.core.poll_timeout();
             tokio::select! {
                 biased;
                 Some(fact) = self.facts.recv() => self.fact(fact),
-                () = until(deadline) => self.core.handle_timeout(Instant::now()),
+                () = until(deadline) => self.timeout(deadline),
+                () = until(self.ticks.next()) => self.tick(),
                 signal = signals.next() => self.signal(signal),
                 // A part of us was lost; what is left stops in order and is started again.
                 () = self.stop.requested(), if self.phase == Phase::Serving => {
@@ -130,6 +157,7 @@ impl Driver {
             }
             self.settle();
         }
+        self.code
     }
 
     /// Adds all configured groups and lets their programs start.
@@ -137,7 +165,24 @@ impl Driver {
         for group in self.config.groups.clone() {
             let _ = self.add(group);
         }
+        self.programs.clean_up();
+        self.notify(Event::own(EventType::SupervisorStateChangeRunning));
         self.settle();
+    }
+
+    /// Does what is due. A deadline that is met very late means that we were frozen or stopped, and
+    /// our programs with us: the time that was missed is given back to all of them.
+    fn timeout(&mut self, deadline: Option<Instant>) {
+        let now = Instant::now();
+        let late = deadline.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        if late > FROZEN {
+            self.log.warn(&format!(
+                "{:.1} seconds were missed; every deadline moves by them",
+                late.as_secs_f64()
+            ));
+            let _ = self.core.handle(Input::TimeGap(late), now);
+        }
+        self.core.handle_timeout(now);
     }
 
     /// Carries out what the core wants, answers who waits, and tells who watches.
@@ -145,6 +190,7 @@ impl Driver {
         while let Some(effect) = self.core.poll_effect() {
             self.carry_out(effect);
         }
+        self.deliver_events();
         self.answer_waiting();
         self.publish();
     }
@@ -160,7 +206,11 @@ impl Driver {
                 let _ = self.core.handle(input, now);
             }
             Effect::Signal { run, number, scope } => {
-                self.programs.order(&run, Order { number, scope });
+                if let Err(errno) = self.programs.signal(&run, number, scope) {
+                    let text = format!("unknown problem killing {}: {errno}", run.program.name);
+                    self.log.critical(&text);
+                    let _ = self.core.handle(Input::SignalFailed(run), Instant::now());
+                }
             }
             Effect::Probe(run) => self.programs.probe(&run),
             // No program has start conditions.
@@ -174,16 +224,33 @@ impl Driver {
         let input = match fact {
             Fact::Exited(run, exit) => {
                 self.programs.ended(&run, SystemTime::now());
+                self.listener_ended(&run);
                 Input::Exited { run, exit }
             }
-            Fact::SignalFailed(run, errno) => {
-                let text = format!("unknown problem killing {}: {errno}", run.program.name);
-                self.log.critical(&text);
-                Input::SignalFailed(run)
-            }
             Fact::Ready(run) => Input::BecameReady(run),
+            Fact::Output(run, output) => {
+                let pid = self.programs.last_pid(&run.program);
+                return self.notify(Event::output(&run.program, pid, &output));
+            }
+            Fact::ListenerSaid(run, bytes) => return self.listen(&run, &bytes),
+            Fact::Told(told) => return self.programs.told(told),
         };
         let _ = self.core.handle(input, Instant::now());
+    }
+
+    /// Reaps children; who they were is told by their tasks, except of those that are nobody's.
+    fn child_ended(&mut self) {
+        self.log.debug("received SIGCHLD indicating a child quit");
+        for orphan in self.programs.reap() {
+            let how = match orphan.exit {
+                Exit::Code(code) => format!("exit status {code}"),
+                Exit::Signal { number, .. } => {
+                    format!("terminated by {}", crate::config::signal_name(number))
+                }
+            };
+            self.log
+                .info(&format!("reaped unknown pid {} ({how})", orphan.pid));
+        }
     }
 
     fn signal(&mut self, signal: OwnSignal) {
@@ -206,24 +273,38 @@ impl Driver {
                 self.log
                     .info(&format!("received {name} indicating log reopen request"));
                 self.log.reopen();
+                self.log.info("supervisord logreopen");
                 self.programs.reopen_logs();
             }
+            OwnSignal::Child => self.child_ended(),
         }
     }
 
     /// Begins to stop everything. Asked a second time to end, nobody waits any longer; asked a
     /// second time to restart, it goes on as it was.
     fn shut_down(&mut self, phase: Phase) {
-        let again = self.phase != Phase::Serving;
-        if again && phase == Phase::Restarting {
-            return;
-        }
-        self.phase = phase;
+        let before = std::mem::replace(&mut self.phase, phase);
         self.dirty = true;
-        let _ = self.core.handle(
-            Input::Command(Command::Shutdown(Patience::Budget)),
-            Instant::now(),
-        );
+        match (before, phase) {
+            (Phase::Serving, _) => {
+                self.notify(Event::own(EventType::SupervisorStateChangeStopping));
+            }
+            // Everything is being stopped as it is; only what follows is another.
+            (Phase::Restarting, Phase::ShuttingDown) => return,
+            // Who asks a second time wants it at once.
+            (Phase::ShuttingDown, Phase::ShuttingDown) => {}
+            (before, _) => {
+                self.phase = before;
+                return;
+            }
+        }
+        let patience = match phase {
+            // Nobody waits for a restart but who asked for it.
+            Phase::Restarting => Patience::Own,
+            Phase::Serving | Phase::ShuttingDown | Phase::Done => self.patience,
+        };
+        let command = Input::Command(Command::Shutdown(patience));
+        let _ = self.core.handle(command, Instant::now());
     }
 
     fn drained(&mut self) {
@@ -234,15 +315,19 @@ impl Driver {
     }
 
     fn add(&mut self, group: GroupConfig) -> Admission {
+        if self.active.contains_key(&group.name) {
+            return Admission::Denied(Deny::AlreadyAdded);
+        }
+        let spec: GroupSpec = group.spec();
+        self.programs.expect(&group, &self.log);
+        self.open_pool(&group);
+        self.notify(Event::group(EventType::ProcessGroupAdded, &group.name));
         let command = Command::AddGroup {
-            spec: group.spec(),
+            spec,
             inherited: Vec::new(),
         };
-        self.programs.expect(&group);
         let admission = self.core.handle(Input::Command(command), Instant::now());
-        if admission == Admission::Accepted {
-            self.active.insert(group.name.clone(), group);
-        }
+        self.active.insert(group.name.clone(), group);
         admission
     }
 
@@ -257,6 +342,9 @@ impl Driver {
         self.published.send_replace(Arc::new(snapshot));
     }
 }
+
+/// A deadline that is met later than this was missed.
+const FROZEN: Duration = Duration::from_secs(2);
 
 async fn until(deadline: Option<Instant>) {
     match deadline {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -17,9 +18,9 @@ use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
     config::{Config, DaemonSection},
     driver::{Driver, Handle, Parts, report},
-    logs::{MainLog, Stdout},
+    logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Channel},
+    process::{self, Custody, Held},
     rpc::{Door, Server},
     service::Service,
     signals::Signals,
@@ -34,14 +35,8 @@ pub fn main() -> ExitCode {
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let environment: BTreeMap<_, _> = std::env::vars_os()
-        .map(|(k, v)| {
-            (
-                k.to_string_lossy().into_owned(),
-                v.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
+    let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let environment = readable(&inherited);
     let options = match Options::parse(&arguments) {
         Ok(options) => options,
         Err(error) => return usage(&error),
@@ -74,9 +69,21 @@ pub fn main() -> ExitCode {
     }
     telemetry::install(&environment);
     match daemon::runtime() {
-        Ok(runtime) => runtime.block_on(run(config, options, environment)).into(),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(config, options, environment, inherited));
+            // A task that is stuck in a file system that hangs is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => usage(&format!("failed to start the runtime: {error}")),
     }
+}
+
+/// Names and values as text, which is what configuration files can refer to.
+fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
+    let text = |value: &OsString| value.to_string_lossy().into_owned();
+    let pairs = inherited.iter().map(|(name, value)| (text(name), text(value)));
+    pairs.collect()
 }
 
 /// Goes to the background and to another account, if so configured.
@@ -112,50 +119,99 @@ fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
         .map_err(|error| format!("could not become {name}: {error}"))
 }
 
-async fn run(config: Config, options: Options, environment: BTreeMap<String, String>) -> Exit {
+async fn run(
+    config: Config,
+    options: Options,
+    environment: BTreeMap<String, String>,
+    inherited: BTreeMap<OsString, OsString>,
+) -> ExitCode {
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
     let tasks = Tasks::new(stop.clone());
-    let (signals, stdout) = match (Signals::listen(), Stdout::start()) {
-        (Ok(signals), Ok(stdout)) => (signals, stdout),
-        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
+    let (signals, outlets) = match (Signals::listen(), Outlets::start()) {
+        (Ok(signals), Ok(outlets)) => (signals, outlets),
+        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()).into(),
     };
     let heard = config.daemon.nodaemon && !config.daemon.silent;
-    let log = MainLog::open(&config.daemon, heard.then(|| stdout.clone()));
+    let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
     introduce(&config, &log);
+    let (custody, held) = take_over(&environment, epoch).await;
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
         environment: environment.clone(),
-        log: log.clone(),
-        stdout: stdout.clone(),
+        inherited,
+        destinations: Destinations {
+            outlets: outlets.clone(),
+            files: Files::default(),
+            log: log.clone(),
+        },
         tasks: tasks.clone(),
+        custody,
+        held,
+        state_dir: state_dir(&environment),
         epoch,
         overrides: options,
     });
     if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
-        return refuse(&error);
+        return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
-    open_channel(&environment, epoch, &tasks);
     let pidfile = write_pid(&config.daemon, &log);
     log.info(&format!(
         "supervisord started with pid {}",
         std::process::id()
     ));
     info!(version = SUPERVISOR_VERSION, config = %config.file.display(), "supervisord is ready");
-    driver.run(signals).await;
+    let code = driver.run(signals).await;
     if let Some(pidfile) = pidfile {
         let _ = fs::remove_file(pidfile);
     }
     stop.request();
     let outcome = tasks.shut_down(GRACE).await;
-    stdout.flush(FLUSH);
+    outlets.stdout().flush(FLUSH);
     match outcome {
         Outcome::Drained => info!("supervisord stopped"),
         // The exit code stays 0, as every client of the original expects after a shutdown.
         Outcome::Abandoned(left) => warn!(?left, "supervisord stopped and left tasks behind"),
     }
-    Exit::Clean
+    ExitCode::from(code)
+}
+
+/// Greets bootd, if it is our parent, and takes over what it kept.
+async fn take_over(
+    environment: &BTreeMap<String, String>,
+    epoch: u64,
+) -> (Option<Custody>, Vec<Held>) {
+    let Some(value) = environment.get(BOOTD_FD) else {
+        info!("no channel to bootd; programs do not survive us");
+        return (None, Vec::new());
+    };
+    let custody = match Custody::adopt(value) {
+        Ok(custody) => custody,
+        Err(error) => {
+            warn!(%error, "no channel to bootd");
+            return (None, Vec::new());
+        }
+    };
+    match tokio::time::timeout(GREETING, custody.greet(epoch)).await {
+        Ok(Ok((bootd, held))) => {
+            info!(bootd, held = held.len(), "bootd has answered");
+            (Some(custody), held)
+        }
+        Ok(Err(error)) => {
+            warn!(%error, "bootd does not answer; programs do not survive us");
+            (None, Vec::new())
+        }
+        Err(_) => {
+            warn!("bootd does not answer in time; programs do not survive us");
+            (None, Vec::new())
+        }
+    }
+}
+
+fn state_dir(environment: &BTreeMap<String, String>) -> PathBuf {
+    let dir = environment.get("SUPERVISORD_STATE_DIR").map(String::as_str);
+    PathBuf::from(dir.unwrap_or("/var/lib/berth/supervisord"))
 }
 
 /// The first lines of the main log.
@@ -255,35 +311,6 @@ fn open_grpc(
     });
 }
 
-/// Greets bootd, if it is our parent, and keeps the channel open.
-fn open_channel(environment: &BTreeMap<String, String>, epoch: u64, tasks: &Tasks) {
-    let Some(value) = environment.get(BOOTD_FD) else {
-        return info!("no channel to bootd; running without it");
-    };
-    let channel = match Channel::adopt(value) {
-        Ok(channel) => channel,
-        Err(error) => return warn!(error = %error, "no channel to bootd"),
-    };
-    let stop = tasks.stop().token();
-    let talk = async move {
-        match channel.greet(epoch).await {
-            Ok(answer) => info!(answer, "bootd has answered"),
-            Err(error) => return warn!(%error, "bootd does not answer"),
-        }
-        loop {
-            if let Err(error) = channel.receive().await {
-                return warn!(%error, "the channel to bootd is closed");
-            }
-        }
-    };
-    tasks.spawn("bootd channel", info_span!("bootd"), async move {
-        tokio::select! {
-            () = talk => {}
-            () = stop.cancelled() => {}
-        }
-    });
-}
-
 fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
     let path = crate::config::absolute(&daemon.pidfile);
     match fs::write(&path, format!("{}\n", std::process::id())) {
@@ -366,6 +393,8 @@ Options:
 --minprocs NUM -- accepted and ignored
 --check [FILE] -- list every mistake in the configuration and exit";
 
+/// How long bootd may take to say what it kept.
+const GREETING: Duration = Duration::from_secs(2);
 /// How long our own tasks may take once all programs have ended.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long a slow reader of our output may take.

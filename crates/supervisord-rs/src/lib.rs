@@ -4,6 +4,7 @@ pub mod config;
 pub mod ctl;
 mod driver;
 mod entry;
+mod events;
 mod fault;
 mod getopt;
 mod logs;

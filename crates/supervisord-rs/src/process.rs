@@ -4,6 +4,7 @@
 
 mod channel;
 mod command;
+mod custody;
 mod descriptors;
 mod exec;
 mod keeper;
@@ -12,8 +13,8 @@ mod spawn;
 mod stdin;
 
 pub(crate) use self::{
-    channel::Channel,
     command::{CommandError, resolve},
+    custody::{Custody, Held, Told},
     descriptors::{prepare, raise_file_limit},
     keeper::{Fact, Life, Process, Reading},
     reaper::{Orphan, Reaper},

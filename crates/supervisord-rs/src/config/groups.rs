@@ -22,6 +22,28 @@ pub struct GroupConfig {
     pub priority: i64,
     /// In order of priority, then name.
     pub programs: Vec<ProgramConfig>,
+    /// What its programs are.
+    pub kind: GroupKind,
+}
+
+/// What the programs of a group are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// Plain programs.
+    Programs,
+    /// Listeners.
+    Listeners(ListenerConfig),
+}
+
+/// What listeners listen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Types.
+    pub events: BTreeSet<super::EventType>,
+    /// Size.
+    pub buffer_size: usize,
+    /// Handler.
+    pub result_handler: String,
 }
 
 /// What changed between two configurations, by names of groups.
@@ -133,6 +155,7 @@ impl Parser<'_> {
             name,
             priority,
             programs,
+            kind: GroupKind::Programs,
         })
     }
 
@@ -164,6 +187,7 @@ impl Parser<'_> {
         Some(GroupConfig {
             programs: self.programs(section, &name),
             priority: priority.unwrap_or(999),
+            kind: GroupKind::Programs,
             name,
         })
     }

@@ -198,6 +198,7 @@ impl Driver {
             Admission::Accepted | Admission::Ignored => {
                 self.active.remove(name);
                 self.programs.forget(name);
+                self.close_pool(name);
                 Ok(())
             }
             Admission::Denied(Deny::StillRunning) => Err(Fault::new(FaultCode::StillRunning, name)),

@@ -9,13 +9,19 @@ use crate::{
 };
 
 impl Driver {
-    pub(super) fn announce(&self, announcement: &Announcement) {
+    pub(super) fn announce(&mut self, announcement: &Announcement) {
         match announcement {
-            Announcement::Entered { .. } => {}
-            Announcement::Unalive { run, reason } => {
-                self.log
-                    .warn(&format!("unalive: {} ({reason})", run.program.name));
-            }
+            Announcement::Entered {
+                run,
+                from,
+                to,
+                tries,
+                expected,
+            } => self.state_changed(run, (*from, *to), *tries, expected.unwrap_or(false)),
+            Announcement::Unalive { run, reason } => self.log.warn(&format!(
+                "restarting: {} does not live: {reason}",
+                run.program.name
+            )),
             Announcement::EnteredRunning { program, startsecs } => self.log.info(&format!(
                 "success: {} entered RUNNING state, process has stayed up for > than {} seconds \
                  (startsecs)",

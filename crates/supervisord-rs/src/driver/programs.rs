@@ -2,27 +2,31 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    hash::{BuildHasher as _, RandomState},
     io,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::SystemTime,
 };
 
 use daemon::Tasks;
-use supervisor_core::{ProgramId, ProgramView, Run};
+use nix::errno::Errno;
+use supervisor_core::{ProgramId, ProgramView, Run, Scope};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
-use super::{Parts, ProgramStatus};
+use super::{
+    Parts, ProgramStatus,
+    plans::{Settings, readable, shown},
+};
 use crate::{
-    config::{Config, DaemonSection, GroupConfig, LogTarget, OutputConfig, ProgramConfig},
+    config::{Config, GroupConfig, ProgramConfig},
     fault::{Fault, FaultCode},
-    logs::{MainLog, Rotation, Sink, SinkPlan, Stdout, is_stdout},
-    process::{Blueprint, CommandError, Fact, Order, Process, resolve, spawn},
+    logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
+    process::{
+        Blueprint, CommandError, Custody, Errors, Fact, Input, Life, OurEnds, Process, Reading,
+        Reaper, Told, pipes, resolve, spawn,
+    },
     readiness,
 };
 
@@ -32,24 +36,19 @@ pub(super) struct Programs {
     entries: BTreeMap<ProgramId, Entry>,
     facts: mpsc::Sender<Fact>,
     tasks: Tasks,
-    stdout: Stdout,
+    destinations: Destinations,
     settings: Settings,
-    epoch: u64,
-}
-
-/// What all programs share.
-#[derive(Debug)]
-struct Settings {
-    /// Our own environment, which every program starts from.
-    environment: BTreeMap<String, String>,
-    server_url: Option<String>,
-    daemon: DaemonSection,
+    reaper: Reaper,
+    custody: Option<Custody>,
 }
 
 #[derive(Debug)]
 struct Entry {
     config: Arc<ProgramConfig>,
-    process: Option<(Run, Process, CancellationToken)>,
+    reading: Reading,
+    running: Option<Running>,
+    /// The number of the last process, which events tell after its end.
+    last_pid: i32,
     started: Option<SystemTime>,
     stopped: Option<SystemTime>,
     /// The files that AUTO stands for.
@@ -57,54 +56,80 @@ struct Entry {
     stderr_auto: Option<PathBuf>,
 }
 
+#[derive(Debug)]
+struct Running {
+    run: Run,
+    mark: String,
+    process: Process,
+    ended: CancellationToken,
+}
+
 impl Programs {
     pub(super) fn new(parts: &Parts, facts: mpsc::Sender<Fact>) -> Self {
-        let mut environment = parts.environment.clone();
-        // The descriptor is ours alone; a child that read the variable would find another there.
-        environment.remove(crate::BOOTD_FD);
-        let programs = Self {
+        let journal = parts.custody.as_ref().map(|_| parts.state_dir.join("journal"));
+        Self {
             entries: BTreeMap::new(),
             facts,
             tasks: parts.tasks.clone(),
-            stdout: parts.stdout.clone(),
-            settings: Settings {
-                environment,
-                server_url: parts.config.server_url(),
-                daemon: parts.config.daemon.clone(),
-            },
-            epoch: parts.epoch,
-        };
-        programs.remove_auto_logs();
-        programs
+            destinations: parts.destinations.clone(),
+            settings: Settings::new(&parts.config, parts.inherited.clone(), parts.epoch, journal),
+            reaper: Reaper::default(),
+            custody: parts.custody.clone(),
+        }
     }
 
     /// Forgets everything and takes on another configuration.
     pub(super) fn reset(&mut self, config: &Config) {
         self.entries.clear();
-        self.settings.server_url = config.server_url();
-        self.settings.daemon = config.daemon.clone();
-        self.remove_auto_logs();
+        self.settings.renew(config);
+        self.settings.remove_auto_logs(&[]);
+    }
+
+    /// Removes the AUTO logs that nobody writes to.
+    pub(super) fn clean_up(&self) {
+        let kept = self.entries.values().flat_map(|entry| {
+            let stdout = entry.stdout_auto.iter();
+            stdout.chain(entry.stderr_auto.iter()).cloned()
+        });
+        let kept: Vec<_> = kept.collect();
+        self.settings.remove_auto_logs(&kept);
     }
 
     /// Prepares for the programs of a group.
-    pub(super) fn expect(&mut self, group: &GroupConfig) {
+    pub(super) fn expect(&mut self, group: &GroupConfig, log: &MainLog) {
         for config in &group.programs {
             if self.entries.contains_key(&config.id) {
                 continue;
             }
-            let auto = |channel, output: &OutputConfig| match output.logfile {
-                LogTarget::Auto => self.settings.auto_log(&config.id, channel),
-                LogTarget::None | LogTarget::File(_) => None,
+            let auto = |channel, output| {
+                let created = self.settings.auto_log(&config.id, channel, output);
+                created.unwrap_or_else(|error| {
+                    let (name, channel) = (&config.id.name, channel.name());
+                    let dir = self.settings.daemon.childlogdir.display();
+                    log.error(&format!(
+                        "no {channel} log for '{name}': cannot create a file in {dir}: {error}"
+                    ));
+                    None
+                })
             };
             let entry = Entry {
-                stdout_auto: auto("stdout", &config.stdout),
-                stderr_auto: auto("stderr", &config.stderr),
+                stdout_auto: auto(Channel::Stdout, &config.stdout),
+                stderr_auto: auto(Channel::Stderr, &config.stderr),
+                reading: Reading::Log,
                 config: Arc::new(config.clone()),
-                process: None,
+                running: None,
+                last_pid: 0,
                 started: None,
                 stopped: None,
             };
             self.entries.insert(config.id.clone(), entry);
+        }
+    }
+
+    /// Says what the standard output of a program is.
+    pub(super) fn read_as(&mut self, program: &ProgramId, reading: Reading) {
+        if let Some(entry) = self.entries.get_mut(program) {
+            entry.reading = reading;
         }
     }
 
@@ -120,40 +145,61 @@ impl Programs {
             .get_mut(&run.program)
             .ok_or("no such program")?;
         entry.started = Some(SystemTime::now());
-        let config = &entry.config;
+        let config = Arc::clone(&entry.config);
         let name = &config.id.name;
-        let mut lost = Vec::new();
-        let mut open = |plan: SinkPlan| {
-            Sink::open(&plan, &self.stdout, &mut lost)
-                .map_err(|error| format!("unknown error making dispatchers for '{name}': {error}"))
+        let dispatchers =
+            |error: io::Error| format!("unknown error making dispatchers for '{name}': {error}");
+        let (file, words) = resolve(&config.command, &self.settings.search_path(&config))
+            .map_err(|error| error.to_string())?;
+        let (stdout, stderr) =
+            open_sinks(entry, &self.settings, &self.destinations, Begin::Fresh, log)
+                .map_err(dispatchers)?;
+        let errors = match config.redirect_stderr {
+            true => Errors::WithOutput,
+            false => Errors::Apart,
         };
-        let mut stdout = open(self.settings.stdout_plan(entry))?;
-        let mut stderr = open(self.settings.stderr_plan(entry))?;
-        for tier in lost {
-            log.error(&format!("no log tier for '{name}': {tier}"));
-        }
+        let setup = self.settings.setup(&config).map_err(dispatchers)?;
+        let (ours, theirs) =
+            pipes(Input::Pipe, errors, setup.terminal, None).map_err(dispatchers)?;
+        let mark = self.settings.mark(run);
+        let kept = hold(self.custody.as_ref(), &mark, &ours, log);
         let blueprint = Blueprint {
-            environment: self.settings.environment_of(config, run, self.epoch),
-            search: self.settings.search_path(config),
-            config,
+            file: &file,
+            words: &words,
+            environment: &self.settings.environment_of(&config, run),
+            setup,
         };
-        let created = spawn(&blueprint).map_err(|error| {
-            let error = error.to_string();
-            let sink = if config.redirect_stderr {
-                &mut stdout
-            } else {
-                &mut stderr
-            };
-            sink.write(format!("supervisor: {error}\n").as_bytes());
-            sink.finish();
-            error
+        let pid = spawn(&blueprint, theirs).map_err(|error| {
+            if let Some(custody) = kept {
+                let _ = custody.release(&mark);
+            }
+            format!("unknown error during fork for '{name}': {error}")
         })?;
-        log.info(&format!("spawned: '{name}' with pid {}", created.pid));
+        let end = self.reaper.expect(pid);
+        if let Some(custody) = kept {
+            let _ = custody.bind(&mark, pid.as_raw());
+        }
+        log.info(&format!("spawned: '{name}' with pid {pid}"));
+        let life = Life {
+            run: run.clone(),
+            pid: pid.as_raw(),
+            ends: ours,
+            end,
+            stdout,
+            stderr,
+            reading: entry.reading,
+            facts: self.facts.clone(),
+        };
+        let (process, life) = Process::keep(life).map_err(dispatchers)?;
         let span = info_span!("program", name = %run.program, incarnation = run.incarnation.0);
-        let facts = self.facts.clone();
-        let (process, life) = Process::keep(created, run.clone(), stdout, stderr, facts);
         self.tasks.spawn("program", span, life);
-        entry.process = Some((run.clone(), process, CancellationToken::new()));
+        entry.last_pid = pid.as_raw();
+        entry.running = Some(Running {
+            run: run.clone(),
+            mark,
+            process,
+            ended: CancellationToken::new(),
+        });
         Ok(())
     }
 
@@ -162,16 +208,24 @@ impl Programs {
         let Some(entry) = self.entries.get_mut(&run.program) else {
             return;
         };
-        if entry
-            .process
-            .as_ref()
-            .is_some_and(|(other, ..)| other == run)
-        {
-            if let Some((.., probe)) = entry.process.take() {
-                probe.cancel();
-            }
-            entry.stopped = Some(at);
+        let Some(running) = entry.running.take_if(|running| running.run == *run) else {
+            return;
+        };
+        running.ended.cancel();
+        entry.stopped = Some(at);
+        if let Some(custody) = &self.custody {
+            let _ = custody.release(&running.mark);
         }
+    }
+
+    /// Reaps what has ended, and says what of it was nobody's.
+    pub(super) fn reap(&mut self) -> Vec<crate::process::Orphan> {
+        self.reaper.reap()
+    }
+
+    /// Takes the end of a process that bootd reaped for us.
+    pub(super) fn told(&mut self, told: Told) {
+        self.reaper.told(told.pid, told.exit);
     }
 
     /// Asks the program whether it is ready, until it is or has ended.
@@ -179,14 +233,14 @@ impl Programs {
         let Some(entry) = self.entries.get(&run.program) else {
             return;
         };
-        let (Some((_, _, ended)), Some(target)) = (&entry.process, &entry.config.probe) else {
+        let (Some(running), Some(target)) = (&entry.running, &entry.config.probe) else {
             return;
         };
         let probe = readiness::Probe {
             target: target.clone(),
             first_interval: entry.config.probe_interval,
         };
-        let (ended, facts, run) = (ended.clone(), self.facts.clone(), run.clone());
+        let (ended, facts, run) = (running.ended.clone(), self.facts.clone(), run.clone());
         let span = info_span!("probe", name = %run.program);
         self.tasks.spawn("readiness probe", span, async move {
             tokio::select! {
@@ -198,37 +252,42 @@ impl Programs {
         });
     }
 
-    pub(super) fn order(&self, run: &Run, order: Order) {
-        if let Some((other, process, _)) = self.process(&run.program)
-            && other == run
-        {
-            process.order(order);
+    /// Sends a signal to the process of a run, if it is still there.
+    pub(super) fn signal(&self, run: &Run, number: i32, scope: Scope) -> Result<(), Errno> {
+        match self.running(&run.program) {
+            Some(running) if running.run == *run => {
+                self.reaper.signal(running.process.pid, number, scope)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
     pub(super) fn write(&self, program: &ProgramId, bytes: &[u8]) -> io::Result<()> {
-        match self.process(program) {
-            Some((_, process, _)) => process.write(bytes),
+        match self.running(program) {
+            Some(running) => running.process.write(bytes),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
+    /// The number of its process; 0 if there is none.
     pub(super) fn pid(&self, program: &ProgramId) -> i32 {
-        self.process(program)
-            .map_or(0, |(_, process, _)| process.pid)
+        self.running(program).map_or(0, |running| running.process.pid)
+    }
+
+    /// The number of its last process, which may have ended.
+    pub(super) fn last_pid(&self, program: &ProgramId) -> i32 {
+        self.entries.get(program).map_or(0, |entry| entry.last_pid)
     }
 
     pub(super) fn reopen_logs(&self) {
-        for entry in self.entries.values() {
-            if let Some((_, process, _)) = &entry.process {
-                process.reopen_logs();
-            }
+        for running in self.entries.values().filter_map(|e| e.running.as_ref()) {
+            running.process.reopen_logs();
         }
     }
 
     pub(super) fn clear_logs(&self, program: &ProgramId) -> io::Result<()> {
-        self.process(program)
-            .map_or(Ok(()), |(_, process, _)| process.clear_logs())
+        self.running(program)
+            .map_or(Ok(()), |running| running.process.clear_logs())
     }
 
     /// Whether the file of a program is there and may be executed, before anything is tried.
@@ -240,7 +299,7 @@ impl Programs {
             return Ok(());
         }
         let search = self.settings.search_path(&entry.config);
-        match resolve(&entry.config.command, search) {
+        match resolve(&entry.config.command, &search) {
             Ok(_) => Ok(()),
             Err(error @ CommandError::NotFound(_)) => {
                 Err(Fault::new(FaultCode::NoFile, error.to_string()))
@@ -251,11 +310,7 @@ impl Programs {
 
     pub(super) fn status(&self, view: ProgramView) -> Option<ProgramStatus> {
         let entry = self.entries.get(&view.id)?;
-        let (raw, text) = match self.settings.stdout_plan(entry) {
-            SinkPlan::Tiers { raw, clean } => (Some(raw), Some(clean)),
-            SinkPlan::File { path, .. } => (Some(path.clone()), Some(path)),
-            SinkPlan::Nothing | SinkPlan::Stdout => (None, None),
-        };
+        let (raw, text) = readable(&stdout_plan(entry, &self.settings));
         Some(ProgramStatus {
             config: Arc::clone(&entry.config),
             pid: self.pid(&view.id),
@@ -269,144 +324,45 @@ impl Programs {
         })
     }
 
-    fn process(&self, program: &ProgramId) -> Option<&(Run, Process, CancellationToken)> {
-        self.entries.get(program)?.process.as_ref()
-    }
-
-    /// Removes the AUTO logs of earlier runs under our identifier.
-    fn remove_auto_logs(&self) {
-        if self.settings.daemon.nocleanup {
-            return;
-        }
-        let mark = format!("---{}-", self.settings.daemon.identifier);
-        let Ok(entries) = fs::read_dir(&self.settings.daemon.childlogdir) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let ours = name
-                .to_string_lossy()
-                .split_once(&mark)
-                .is_some_and(|(head, tail)| {
-                    !head.is_empty()
-                        && tail.split_once(".log").is_some_and(|(_, number)| {
-                            number
-                                .chars()
-                                .all(|char| char == '.' || char.is_ascii_digit())
-                        })
-                });
-            if ours {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+    fn running(&self, program: &ProgramId) -> Option<&Running> {
+        self.entries.get(program)?.running.as_ref()
     }
 }
 
-impl Settings {
-    fn environment_of(
-        &self,
-        config: &ProgramConfig,
-        run: &Run,
-        epoch: u64,
-    ) -> BTreeMap<String, String> {
-        let mut environment = self.environment.clone();
-        let mut set = |name: &str, value: &str| {
-            environment.insert(name.to_owned(), value.to_owned());
-        };
-        set("SUPERVISOR_ENABLED", "1");
-        if let Some(url) = config.serverurl.as_ref().or(self.server_url.as_ref()) {
-            set("SUPERVISOR_SERVER_URL", url);
-        }
-        set("SUPERVISOR_PROCESS_NAME", &config.id.name);
-        set("SUPERVISOR_GROUP_NAME", &config.id.group);
-        environment.extend(config.environment.clone());
-        environment.insert(
-            "BERTH_INCARNATION".to_owned(),
-            format!("{epoch}/{}/{}", run.program, run.incarnation.0),
-        );
-        environment
-    }
-
-    fn search_path<'a>(&'a self, config: &'a ProgramConfig) -> &'a str {
-        let own = config.environment.get("PATH");
-        own.or_else(|| self.environment.get("PATH"))
-            .map_or("/bin:/usr/bin:/usr/local/bin", String::as_str)
-    }
-
-    fn stdout_plan(&self, entry: &Entry) -> SinkPlan {
-        let config = &entry.config;
-        if config.log_tiers {
-            let name = match config.id.group == config.id.name {
-                true => config.id.name.to_string(),
-                false => format!("{}-{}", config.id.group, config.id.name),
-            };
-            return SinkPlan::Tiers {
-                raw: self.daemon.portal_log_dir.join(format!("{name}.log")),
-                clean: self.daemon.log_dir.join(format!("{name}.log")),
-            };
-        }
-        self.plan(&config.stdout, entry.stdout_auto.as_deref())
-    }
-
-    fn stderr_plan(&self, entry: &Entry) -> SinkPlan {
-        match entry.config.redirect_stderr {
-            true => SinkPlan::Nothing,
-            false => self.plan(&entry.config.stderr, entry.stderr_auto.as_deref()),
-        }
-    }
-
-    fn plan(&self, output: &OutputConfig, auto: Option<&Path>) -> SinkPlan {
-        let path = match &output.logfile {
-            LogTarget::None => return SinkPlan::Nothing,
-            LogTarget::File(path) if is_stdout(path) => return SinkPlan::Stdout,
-            LogTarget::File(path) => path.clone(),
-            LogTarget::Auto => match auto {
-                Some(path) => path.to_owned(),
-                None => return SinkPlan::Nothing,
-            },
-        };
-        let rotation = match u64::try_from(output.maxbytes) {
-            Ok(limit) if limit > 0 => Rotation::Numbered {
-                limit,
-                backups: u32::try_from(output.backups).unwrap_or(0),
-            },
-            Ok(_) | Err(_) => Rotation::Never,
-        };
-        SinkPlan::File {
-            path,
-            rotation,
-            strip: self.daemon.strip_ansi,
-        }
-    }
-
-    /// Creates the file that AUTO stands for.
-    fn auto_log(&self, id: &ProgramId, channel: &str) -> Option<PathBuf> {
-        let identifier = &self.daemon.identifier;
-        let dir = crate::config::absolute(&self.daemon.childlogdir);
-        for _ in 0..8 {
-            let random = RandomState::new().hash_one(channel) % (36 * 36 * 36 * 36 * 36 * 36);
-            let name = format!("{}-{channel}---{identifier}-{random:08x}.log", id.name);
-            let path = dir.join(name);
-            let created = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path);
-            match created {
-                Ok(_) => return Some(path),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(_) => return None,
-            }
-        }
-        None
-    }
+fn stdout_plan(entry: &Entry, settings: &Settings) -> SinkPlan {
+    settings.stdout_plan(&entry.config, entry.stdout_auto.as_deref())
 }
 
-/// The file as clients are told.
-fn shown(output: &OutputConfig, auto: Option<&PathBuf>) -> Option<PathBuf> {
-    match &output.logfile {
-        LogTarget::None => None,
-        LogTarget::Auto => auto.cloned(),
-        LogTarget::File(path) => Some(path.clone()),
+fn open_sinks(
+    entry: &Entry,
+    settings: &Settings,
+    destinations: &Destinations,
+    begin: Begin,
+    log: &MainLog,
+) -> io::Result<(Sink, Sink)> {
+    let mut lost = Vec::new();
+    let stderr = settings.stderr_plan(&entry.config, entry.stderr_auto.as_deref());
+    let stdout = Sink::open(&stdout_plan(entry, settings), destinations, begin, &mut lost)?;
+    let stderr = Sink::open(&stderr, destinations, begin, &mut lost)?;
+    for tier in lost {
+        log.error(&format!("no log tier for '{}': {tier}", entry.config.id.name));
+    }
+    Ok((stdout, stderr))
+}
+
+/// Has bootd keep the ends; a bootd that cannot costs the program its survival only.
+fn hold<'a>(
+    custody: Option<&'a Custody>,
+    mark: &str,
+    ours: &OurEnds,
+    log: &MainLog,
+) -> Option<&'a Custody> {
+    let custody = custody?;
+    match custody.hold(mark, ours) {
+        Ok(()) => Some(custody),
+        Err(error) => {
+            log.warn(&format!("bootd does not keep the pipes of {mark}: {error}"));
+            None
+        }
     }
 }

@@ -119,8 +119,18 @@ fn names(program: &ProgramId) -> String {
     format!("processname:{} groupname:{}", program.name, program.group)
 }
 
-fn name(state: StateName) -> &'static str {
-    crate::rpc::state_name(state)
+/// The original's name of a state.
+pub(crate) fn name(state: StateName) -> &'static str {
+    match state {
+        StateName::Stopped => "STOPPED",
+        StateName::Waiting | StateName::Starting => "STARTING",
+        StateName::Running => "RUNNING",
+        StateName::Backoff => "BACKOFF",
+        StateName::Stopping => "STOPPING",
+        StateName::Exited => "EXITED",
+        StateName::Fatal => "FATAL",
+        StateName::Unknown => "UNKNOWN",
+    }
 }
 
 #[cfg(test)]

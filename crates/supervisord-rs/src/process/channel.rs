@@ -1,25 +1,19 @@
-//! The socket over which bootd will one day keep our children's pipes.
+//! The socket that bootd handed down.
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{FromRawFd as _, OwnedFd, RawFd},
 };
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{
-        socket::{MsgFlags, SockType, getsockopt, recv, send, sockopt},
+        socket::{SockType, getsockopt, sockopt},
         stat::{SFlag, fstat},
     },
 };
 use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
-
-/// The open channel.
-#[derive(Debug)]
-pub(crate) struct Channel {
-    socket: AsyncFd<OwnedFd>,
-}
 
 /// Why a descriptor is not the channel.
 #[derive(Debug, Error)]
@@ -35,9 +29,8 @@ pub(crate) enum ChannelError {
     Io(#[from] io::Error),
 }
 
-impl Channel {
-    /// Takes over the descriptor that `value` names.
-    pub(crate) fn adopt(value: &str) -> Result<Self, ChannelError> {
+/// Takes over the descriptor that `value` names.
+pub(super) fn adopt(value: &str) -> Result<AsyncFd<OwnedFd>, ChannelError> {
         let number: RawFd = value
             .trim()
             .parse()
@@ -65,36 +58,5 @@ impl Channel {
         #[expect(unsafe_code, reason = "the runtime keeps the number of the descriptor")]
         // SAFETY: the registration owns the descriptor and closes it only when it is dropped.
         let socket = unsafe { AsyncFd::register_with_interest(socket, interest) };
-        Ok(Self {
-            socket: socket.map_err(io::Error::from)?,
-        })
-    }
-
-    /// Says who we are and waits for the answer.
-    pub(crate) async fn greet(&self, epoch: u64) -> io::Result<String> {
-        let hello = serde_json::json!({"hello": {"pid": std::process::id(), "epoch": epoch}});
-        let hello = hello.to_string();
-        let flags = MsgFlags::MSG_NOSIGNAL;
-        self.socket
-            .async_io(Interest::WRITABLE, |fd| {
-                send(fd.as_raw_fd(), hello.as_bytes(), flags).map_err(io::Error::from)
-            })
-            .await?;
-        self.receive().await
-    }
-
-    /// The next message; an error when bootd has closed its end.
-    pub(crate) async fn receive(&self) -> io::Result<String> {
-        let mut buffer = [0u8; 4096];
-        let size = self
-            .socket
-            .async_io(Interest::READABLE, |fd| {
-                recv(fd.as_raw_fd(), &mut buffer, MsgFlags::empty()).map_err(io::Error::from)
-            })
-            .await?;
-        if size == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(String::from_utf8_lossy(&buffer[..size]).into_owned())
-    }
+    socket.map_err(io::Error::from).map_err(ChannelError::from)
 }

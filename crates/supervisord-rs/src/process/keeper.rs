@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Stdin, spawn::OurEnds};
+use super::{Stdin, Told, spawn::OurEnds};
 use crate::logs::{OutputEvent, Sink};
 
 /// A process that was created and has not been forgotten.
@@ -39,6 +39,8 @@ pub(crate) enum Fact {
     Output(Run, OutputEvent),
     /// An event listener wrote this on its standard output.
     ListenerSaid(Run, Vec<u8>),
+    /// bootd reaped a process that was taken over.
+    Told(Told),
 }
 
 /// What is to be done with the standard output of a process besides logging it.
@@ -309,9 +311,8 @@ pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     debug_assert!(fd.as_raw_fd() > 2, "our own standard descriptors are not a program's");
     #[expect(unsafe_code, reason = "the runtime keeps the number of the descriptor")]
     // SAFETY: the registration owns the descriptor and closes it only when it is dropped.
-    unsafe {
-        AsyncFd::register(fd)
-    }
+    let watched = unsafe { AsyncFd::register(fd) };
+    watched.map_err(io::Error::from)
 }
 
 fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
