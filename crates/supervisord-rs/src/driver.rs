@@ -11,6 +11,7 @@
 mod act;
 mod announce;
 mod handle;
+mod inherit;
 mod listening;
 mod plans;
 mod programs;
@@ -35,12 +36,12 @@ pub(crate) use self::{
     handle::{Action, Handle, OnMistakes, Outcome, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
-use self::{listening::Ticks, programs::Programs, waiting::Waiting};
+use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiting};
 use crate::{
     config::{Config, EventType, GroupConfig},
     events::{Event, Pools},
     logs::{Destinations, MainLog},
-    process::{Custody, Fact, Held},
+    process::{Custody, Fact, FileLimit, Held},
     signals::{OwnSignal, Signals},
 };
 
@@ -51,10 +52,14 @@ pub(crate) struct Parts {
     pub(crate) environment: BTreeMap<String, String>,
     /// Our own environment byte for byte, which every program starts from.
     pub(crate) inherited: BTreeMap<OsString, OsString>,
+    /// How many files a program may open.
+    pub(crate) files: FileLimit,
     pub(crate) destinations: Destinations,
     pub(crate) tasks: Tasks,
     /// bootd, if it is our parent and keeps our programs' pipes.
     pub(crate) custody: Option<Custody>,
+    /// bootd's own start.
+    pub(crate) bootd: Option<u64>,
     /// What it kept of our predecessor's.
     pub(crate) held: Vec<Held>,
     /// Where our own state is kept.
@@ -78,6 +83,12 @@ pub(crate) struct Driver {
     patience: Patience,
     pools: Pools,
     ticks: Ticks,
+    /// What our predecessor left, while we begin.
+    estate: Estate,
+    bootd: Option<u64>,
+    state_dir: PathBuf,
+    /// Whether what a successor must know has changed.
+    will_changed: bool,
     log: MainLog,
     overrides: crate::options::Options,
     environment: BTreeMap<String, String>,
@@ -115,6 +126,10 @@ impl Driver {
             active: BTreeMap::new(),
             pools: Pools::new(&parts.config.daemon.identifier),
             ticks: Ticks::default(),
+            estate: Estate::open(&parts.state_dir, parts.bootd, parts.held),
+            bootd: parts.bootd,
+            state_dir: parts.state_dir,
+            will_changed: true,
             config: parts.config,
             waiting: Vec::new(),
             phase: Phase::Serving,
@@ -140,6 +155,7 @@ impl Driver {
 
     /// Runs until everything was stopped as asked; gives the exit code.
     pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
+        self.hear_of_ends();
         self.begin();
         while self.phase != Phase::Done {
             let deadline = self.core.poll_timeout();
@@ -163,8 +179,11 @@ impl Driver {
     /// Adds all configured groups and lets their programs start.
     fn begin(&mut self) {
         for group in self.config.groups.clone() {
-            let _ = self.add(group);
+            if self.estate.was_active(&group.name) {
+                let _ = self.add(group);
+            }
         }
+        self.dissolve_estate();
         self.programs.clean_up();
         self.notify(Event::own(EventType::SupervisorStateChangeRunning));
         self.settle();
@@ -193,6 +212,7 @@ impl Driver {
         self.deliver_events();
         self.answer_waiting();
         self.publish();
+        self.write_will();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -319,13 +339,12 @@ impl Driver {
             return Admission::Denied(Deny::AlreadyAdded);
         }
         let spec: GroupSpec = group.spec();
-        self.programs.expect(&group, &self.log);
+        self.programs.expect(&group, &self.estate, &self.log);
         self.open_pool(&group);
         self.notify(Event::group(EventType::ProcessGroupAdded, &group.name));
-        let command = Command::AddGroup {
-            spec,
-            inherited: Vec::new(),
-        };
+        let inherited = self.inherit(&group);
+        self.will_changed = true;
+        let command = Command::AddGroup { spec, inherited };
         let admission = self.core.handle(Input::Command(command), Instant::now());
         self.active.insert(group.name.clone(), group);
         admission

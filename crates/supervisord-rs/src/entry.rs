@@ -20,7 +20,7 @@ use crate::{
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Custody, Held},
+    process::{self, Custody, FileLimit, Held},
     rpc::{Door, Server},
     service::Service,
     signals::Signals,
@@ -61,16 +61,17 @@ pub fn main() -> ExitCode {
         return check(&config);
     }
     options.apply(&mut config.daemon);
-    if let Err(error) = process::raise_file_limit(config.daemon.minfds) {
-        return usage(&error);
-    }
+    let files = match process::raise_file_limit(config.daemon.minfds) {
+        Ok(files) => files,
+        Err(error) => return usage(&error),
+    };
     if let Err(error) = settle_in(&config.daemon) {
         return usage(&error);
     }
     telemetry::install(&environment);
     match daemon::runtime() {
         Ok(runtime) => {
-            let exit = runtime.block_on(run(config, options, environment, inherited));
+            let exit = runtime.block_on(run(config, options, environment, inherited, files));
             // A task that is stuck in a file system that hangs is not waited for.
             runtime.shutdown_background();
             exit
@@ -124,6 +125,7 @@ async fn run(
     options: Options,
     environment: BTreeMap<String, String>,
     inherited: BTreeMap<OsString, OsString>,
+    files: FileLimit,
 ) -> ExitCode {
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
@@ -135,11 +137,13 @@ async fn run(
     let heard = config.daemon.nodaemon && !config.daemon.silent;
     let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
     introduce(&config, &log);
-    let (custody, held) = take_over(&environment, epoch).await;
+    let (custody, kept) = take_over(&environment, epoch).await;
+    let (bootd, held) = kept.unzip();
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
         environment: environment.clone(),
         inherited,
+        files,
         destinations: Destinations {
             outlets: outlets.clone(),
             files: Files::default(),
@@ -147,7 +151,8 @@ async fn run(
         },
         tasks: tasks.clone(),
         custody,
-        held,
+        bootd,
+        held: held.unwrap_or_default(),
         state_dir: state_dir(&environment),
         epoch,
         overrides: options,
@@ -181,30 +186,30 @@ async fn run(
 async fn take_over(
     environment: &BTreeMap<String, String>,
     epoch: u64,
-) -> (Option<Custody>, Vec<Held>) {
+) -> (Option<Custody>, Option<(u64, Vec<Held>)>) {
     let Some(value) = environment.get(BOOTD_FD) else {
         info!("no channel to bootd; programs do not survive us");
-        return (None, Vec::new());
+        return (None, None);
     };
     let custody = match Custody::adopt(value) {
         Ok(custody) => custody,
         Err(error) => {
             warn!(%error, "no channel to bootd");
-            return (None, Vec::new());
+            return (None, None);
         }
     };
     match tokio::time::timeout(GREETING, custody.greet(epoch)).await {
         Ok(Ok((bootd, held))) => {
             info!(bootd, held = held.len(), "bootd has answered");
-            (Some(custody), held)
+            (Some(custody), Some((bootd, held)))
         }
         Ok(Err(error)) => {
             warn!(%error, "bootd does not answer; programs do not survive us");
-            (None, Vec::new())
+            (None, None)
         }
         Err(_) => {
             warn!("bootd does not answer in time; programs do not survive us");
-            (None, Vec::new())
+            (None, None)
         }
     }
 }

@@ -15,9 +15,9 @@ mod stdin;
 pub(crate) use self::{
     command::{CommandError, resolve},
     custody::{Custody, Held, Told},
-    descriptors::{prepare, raise_file_limit},
+    descriptors::{FileLimit, prepare, raise_file_limit},
     keeper::{Fact, Life, Process, Reading},
-    reaper::{Orphan, Reaper},
-    spawn::{Blueprint, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn},
+    reaper::{Orphan, Reaper, since_boot},
+    spawn::{Blueprint, Errors, Identity, Input, OurEnds, Setup, pipes, spawn},
     stdin::Stdin,
 };

@@ -80,6 +80,7 @@ impl Driver {
     /// Forgets a group that was removed, and tells.
     pub(super) fn close_pool(&mut self, name: &str) {
         self.pools.remove(name);
+        self.will_changed = true;
         self.ticks.want(|kind| self.pools.want(kind));
         self.notify(Event::group(EventType::ProcessGroupRemoved, name));
     }
@@ -101,6 +102,7 @@ impl Driver {
         if to == StateName::Starting {
             self.pools.started(&run.program);
         }
+        self.will_changed |= rests(from) || rests(to);
         let pid = match to {
             StateName::Running | StateName::Stopping | StateName::Exited => {
                 self.programs.last_pid(&run.program)
@@ -185,6 +187,17 @@ impl Driver {
                 "pool {pool} event buffer overflowed, discarding event {serial}"
             ));
         }
+    }
+}
+
+fn rests(state: StateName) -> bool {
+    match state {
+        StateName::Stopped | StateName::Exited | StateName::Fatal | StateName::Unknown => true,
+        StateName::Waiting
+        | StateName::Starting
+        | StateName::Running
+        | StateName::Backoff
+        | StateName::Stopping => false,
     }
 }
 

@@ -10,12 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::sys::resource::Resource;
 use supervisor_core::{ProgramId, Run};
+
+use super::Parts;
 
 use crate::{
     config::{Config, DaemonSection, LogTarget, OutputConfig, ProgramConfig},
     logs::{Channel, Rotation, SinkPlan, TargetPlan, TierPlan, is_stdout},
-    process::{Identity, Setup},
+    process::{FileLimit, Identity, Setup},
 };
 
 /// What all programs share.
@@ -26,25 +29,24 @@ pub(super) struct Settings {
     server_url: Option<String>,
     pub(super) daemon: DaemonSection,
     epoch: u64,
+    files: FileLimit,
     /// Where checkpoints of logs are kept, if somebody may take our programs over.
     journal: Option<PathBuf>,
 }
 
 impl Settings {
-    pub(super) fn new(
-        config: &Config,
-        mut environment: BTreeMap<OsString, OsString>,
-        epoch: u64,
-        journal: Option<PathBuf>,
-    ) -> Self {
+    pub(super) fn new(parts: &Parts) -> Self {
+        let mut environment = parts.inherited.clone();
         // The descriptor is ours alone; a child that read the variable would find another there.
         environment.remove(std::ffi::OsStr::new(crate::BOOTD_FD));
+        let survives = parts.custody.is_some();
         Self {
             environment,
-            server_url: config.server_url(),
-            daemon: config.daemon.clone(),
-            epoch,
-            journal,
+            server_url: parts.config.server_url(),
+            daemon: parts.config.daemon.clone(),
+            epoch: parts.epoch,
+            files: parts.files,
+            journal: survives.then(|| parts.state_dir.join("journal")),
         }
     }
 
@@ -103,6 +105,7 @@ impl Settings {
                 .user
                 .as_ref()
                 .map(|user| Identity::of(&user.name, user.uid, user.gid)),
+            limits: vec![(Resource::RLIMIT_NOFILE, self.files.soft, self.files.hard)],
             ..Setup::default()
         })
     }

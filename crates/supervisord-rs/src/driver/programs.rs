@@ -5,7 +5,7 @@ use std::{
     io,
     path::PathBuf,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use daemon::Tasks;
@@ -17,14 +17,15 @@ use tracing::info_span;
 
 use super::{
     Parts, ProgramStatus,
+    inherit::{Estate, STRANGER_GRACE},
     plans::{Settings, readable, shown},
 };
 use crate::{
-    config::{Config, GroupConfig, ProgramConfig},
+    config::{Config, GroupConfig, LogTarget, OutputConfig, ProgramConfig},
     fault::{Fault, FaultCode},
     logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
     process::{
-        Blueprint, CommandError, Custody, Errors, Fact, Input, Life, OurEnds, Process, Reading,
+        Blueprint, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds, Process, Reading,
         Reaper, Told, pipes, resolve, spawn,
     },
     readiness,
@@ -66,13 +67,12 @@ struct Running {
 
 impl Programs {
     pub(super) fn new(parts: &Parts, facts: mpsc::Sender<Fact>) -> Self {
-        let journal = parts.custody.as_ref().map(|_| parts.state_dir.join("journal"));
         Self {
             entries: BTreeMap::new(),
             facts,
             tasks: parts.tasks.clone(),
             destinations: parts.destinations.clone(),
-            settings: Settings::new(&parts.config, parts.inherited.clone(), parts.epoch, journal),
+            settings: Settings::new(parts),
             reaper: Reaper::default(),
             custody: parts.custody.clone(),
         }
@@ -96,12 +96,16 @@ impl Programs {
     }
 
     /// Prepares for the programs of a group.
-    pub(super) fn expect(&mut self, group: &GroupConfig, log: &MainLog) {
+    pub(super) fn expect(&mut self, group: &GroupConfig, estate: &Estate, log: &MainLog) {
         for config in &group.programs {
             if self.entries.contains_key(&config.id) {
                 continue;
             }
-            let auto = |channel, output| {
+            let (stdout_auto, stderr_auto) = estate.auto_logs(&config.id);
+            let auto = |there: Option<PathBuf>, channel, output: &OutputConfig| {
+                if there.is_some() && output.logfile == LogTarget::Auto {
+                    return there;
+                }
                 let created = self.settings.auto_log(&config.id, channel, output);
                 created.unwrap_or_else(|error| {
                     let (name, channel) = (&config.id.name, channel.name());
@@ -113,8 +117,8 @@ impl Programs {
                 })
             };
             let entry = Entry {
-                stdout_auto: auto(Channel::Stdout, &config.stdout),
-                stderr_auto: auto(Channel::Stderr, &config.stderr),
+                stdout_auto: auto(stdout_auto, Channel::Stdout, &config.stdout),
+                stderr_auto: auto(stderr_auto, Channel::Stderr, &config.stderr),
                 reading: Reading::Log,
                 config: Arc::new(config.clone()),
                 running: None,
@@ -190,17 +194,114 @@ impl Programs {
             reading: entry.reading,
             facts: self.facts.clone(),
         };
-        let (process, life) = Process::keep(life).map_err(dispatchers)?;
+        self.keep(life, mark).map_err(dispatchers)
+    }
+
+    /// Takes over the process of a run of our predecessor's, which is `age` old.
+    pub(super) fn adopt(
+        &mut self,
+        run: &Run,
+        held: Held,
+        age: Duration,
+        log: &MainLog,
+    ) -> io::Result<()> {
+        let entry = self
+            .entries
+            .get_mut(&run.program)
+            .ok_or(io::ErrorKind::NotFound)?;
+        entry.started = SystemTime::now().checked_sub(age);
+        let (stdout, stderr) =
+            open_sinks(entry, &self.settings, &self.destinations, Begin::GoOn, log)?;
+        let end = self.reaper.adopt(held.pid, held.started);
+        let life = Life {
+            run: run.clone(),
+            pid: held.pid,
+            ends: held.ends,
+            end,
+            stdout,
+            stderr,
+            reading: entry.reading,
+            facts: self.facts.clone(),
+        };
+        self.keep(life, held.run)?;
+        if let Some(exit) = held.exit {
+            self.reaper.told(held.pid, exit);
+        }
+        Ok(())
+    }
+
+    /// Ends a process that bootd kept and that is no program of ours any more.
+    pub(super) fn end_stranger(&mut self, held: Held) {
+        let Held {
+            run: mark,
+            pid,
+            started,
+            exit,
+            ends,
+        } = held;
+        let custody = self.custody.clone();
+        let release = move || {
+            drop(ends);
+            if let Some(custody) = custody {
+                let _ = custody.release(&mark);
+            }
+        };
+        if exit.is_some() {
+            return release();
+        }
+        let end = self.reaper.adopt(pid, started);
+        let _ = self.reaper.signal(pid, SIGTERM, Scope::Group);
+        let stop = self.tasks.stop().token();
+        self.tasks
+            .spawn("stranger", info_span!("stranger", pid), async move {
+                tokio::select! {
+                    _ = end => {}
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(STRANGER_GRACE) => {
+                        // It is still there, as nobody told of its end.
+                        let group = nix::unistd::Pid::from_raw(pid);
+                        let _ = nix::sys::signal::killpg(group, nix::sys::signal::SIGKILL);
+                    }
+                }
+                release();
+            });
+    }
+
+    fn keep(&mut self, life: Life, mark: String) -> io::Result<()> {
+        let (run, pid) = (life.run.clone(), life.pid);
+        let (process, life) = Process::keep(life)?;
         let span = info_span!("program", name = %run.program, incarnation = run.incarnation.0);
         self.tasks.spawn("program", span, life);
-        entry.last_pid = pid.as_raw();
-        entry.running = Some(Running {
-            run: run.clone(),
-            mark,
-            process,
-            ended: CancellationToken::new(),
-        });
+        if let Some(entry) = self.entries.get_mut(&run.program) {
+            entry.last_pid = pid;
+            entry.running = Some(Running {
+                run,
+                mark,
+                process,
+                ended: CancellationToken::new(),
+            });
+        }
         Ok(())
+    }
+
+    pub(super) fn custody(&self) -> Option<&Custody> {
+        self.custody.as_ref()
+    }
+
+    pub(super) fn facts(&self) -> mpsc::Sender<Fact> {
+        self.facts.clone()
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// The generated names of a program's logs.
+    pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
+        let entry = self.entries.get(program);
+        entry.map_or((None, None), |entry| {
+            (entry.stdout_auto.clone(), entry.stderr_auto.clone())
+        })
     }
 
     /// Takes note of the end of a run.
@@ -366,3 +467,5 @@ fn hold<'a>(
         }
     }
 }
+
+const SIGTERM: i32 = 15;

@@ -7,6 +7,7 @@ use std::{
     io::{self, IoSlice},
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
     sync::Arc,
+    time::Duration,
 };
 
 use nix::{
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use supervisor_core::Exit;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{OurEnds, channel};
+use super::{OurEnds, channel, reaper::ticks};
 
 /// Our end of the channel to bootd.
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ pub(crate) struct Custody {
 pub(crate) struct Held {
     pub(crate) run: String,
     pub(crate) pid: i32,
-    /// Start of the process in clock ticks after boot.
-    pub(crate) started: u64,
+    /// Start of the process after boot.
+    pub(crate) started: Duration,
     pub(crate) exit: Option<Exit>,
     pub(crate) ends: OurEnds,
 }
@@ -136,7 +137,7 @@ impl Custody {
                 } => kept.extend(ours(&ends, fds).map(|ends| Held {
                     run,
                     pid,
-                    started,
+                    started: ticks(started),
                     exit: exit.map(Exit::from),
                     ends,
                 })),

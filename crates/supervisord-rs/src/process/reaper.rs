@@ -3,9 +3,14 @@
 //! One place reaps, so that nobody takes another's exit status, and a number is never signalled
 //! after its process was reaped: whoever signals asks here whether it is still there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, time::Duration};
 
-use nix::{errno::Errno, libc, unistd::Pid};
+use nix::{
+    errno::Errno,
+    libc,
+    time::{ClockId, clock_gettime},
+    unistd::{Pid, SysconfVar, sysconf},
+};
 use supervisor_core::{Exit, Scope};
 use tokio::sync::oneshot;
 
@@ -13,6 +18,9 @@ use tokio::sync::oneshot;
 #[derive(Debug, Default)]
 pub(crate) struct Reaper {
     waiting: HashMap<i32, oneshot::Sender<Exit>>,
+    /// Processes that were taken over, with their start. Their parent may reap them before we hear
+    /// of it, so their number alone says nothing.
+    adopted: HashMap<i32, Duration>,
 }
 
 /// A process that nobody here created: an orphan that became ours.
@@ -30,8 +38,15 @@ impl Reaper {
         receiver
     }
 
+    /// Learns of a process that was taken over; `started` is its start after boot.
+    pub(crate) fn adopt(&mut self, pid: i32, started: Duration) -> oneshot::Receiver<Exit> {
+        self.adopted.insert(pid, started);
+        self.expect(Pid::from_raw(pid))
+    }
+
     /// Takes the end of a process that somebody else reaped for us.
     pub(crate) fn told(&mut self, pid: i32, exit: Exit) {
+        self.adopted.remove(&pid);
         if let Some(waiting) = self.waiting.remove(&pid) {
             let _ = waiting.send(exit);
         }
@@ -56,6 +71,11 @@ impl Reaper {
         if pid <= 1 || !self.waiting.contains_key(&pid) {
             return Ok(());
         }
+        if let Some(started) = self.adopted.get(&pid)
+            && start_of(pid).as_ref() != Some(started)
+        {
+            return Ok(());
+        }
         let target = match scope {
             Scope::Leader => pid,
             Scope::Group => -pid,
@@ -70,6 +90,29 @@ impl Reaper {
         }
     }
 }
+
+/// Time since the machine was started.
+pub(crate) fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// A number of clock ticks, as `/proc` counts them.
+pub(crate) fn ticks(number: u64) -> Duration {
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let hertz = hertz.and_then(|hertz| u32::try_from(hertz).ok()).unwrap_or(100);
+    Duration::from_millis(number.saturating_mul(1000)) / hertz
+}
+
+/// When a process was started, after boot. The name in parentheses may hold anything.
+fn start_of(pid: i32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let started = fields.split_whitespace().nth(START_FIELD)?;
+    started.parse().ok().map(ticks)
+}
+
+/// Field 22 of `/proc/PID/stat`, counted from the one after the name.
+const START_FIELD: usize = 19;
 
 /// The next process that has ended, without waiting for one.
 fn wait_for_any() -> Option<(i32, Exit)> {
