@@ -119,10 +119,8 @@ fn check_admission(
         }
         Step::Stop if !closing => {
             let may = before.is_running();
-            prop_assert!(
-                accepted == may || before == StateName::Stopping,
-                "stop in {before:?}"
-            );
+            let planned = matches!(before, StateName::Stopping | StateName::Exited);
+            prop_assert!(accepted == may || planned, "stop in {before:?}");
         }
         Step::Signal => prop_assert_eq!(accepted, before.is_signallable()),
         Step::Start | Step::Stop => prop_assert!(!accepted, "not during a shutdown"),

@@ -206,7 +206,7 @@ fn a_group_can_be_removed_only_when_all_of_it_has_stopped_and_runs_are_never_nam
 }
 
 #[test]
-fn members_start_in_order_of_priority_then_name() {
+fn members_start_in_the_order_of_their_list_whatever_their_priority() {
     let mut bench = Bench::new();
     let member = |name: &str, priority| ProgramSpec {
         id: ProgramId::new("g", name),
@@ -216,7 +216,7 @@ fn members_start_in_order_of_priority_then_name() {
     let group = GroupSpec {
         name: "g".into(),
         priority: 1,
-        programs: vec![member("z", 1), member("b", 5), member("a", 5)],
+        programs: vec![member("z", 5), member("b", 9), member("a", 1)],
     };
     let _ = bench.command(Command::AddGroup {
         spec: group,
@@ -232,7 +232,7 @@ fn members_start_in_order_of_priority_then_name() {
             Some(run.program.name.to_string())
         })
         .collect();
-    assert_eq!(spawned, vec!["z", "a", "b"]);
+    assert_eq!(spawned, vec!["z", "b", "a"]);
 }
 
 #[test]
@@ -269,11 +269,11 @@ fn a_shutdown_stops_equal_priorities_together_and_the_highest_first() {
             .map(|(_, name, _)| name)
             .collect()
     };
-    assert_eq!(named(&bench), vec!["high", "peer"]);
+    assert_eq!(named(&bench), vec!["peer", "high"]);
     bench.exit("high", Exit::Code(0));
-    assert_eq!(named(&bench), vec!["high", "peer"]);
+    assert_eq!(named(&bench), vec!["peer", "high"]);
     bench.exit("peer", Exit::Code(0));
-    assert_eq!(named(&bench), vec!["high", "peer", "low"]);
+    assert_eq!(named(&bench), vec!["peer", "high", "low"]);
     assert_eq!(bench.drained(), None);
     bench.exit("low", Exit::Code(0));
     assert_eq!(bench.drained(), Some(0.0));
