@@ -18,6 +18,7 @@ mod programs;
 mod reload;
 mod snapshot;
 mod waiting;
+mod watching;
 
 use std::{
     collections::BTreeMap,
@@ -28,8 +29,9 @@ use std::{
 };
 
 use daemon::{Stop, Tasks};
-use supervisor_core::{Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience};
+use supervisor_core::{Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience, ProgramId, Run};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     announce::report,
@@ -40,7 +42,8 @@ use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiti
 use crate::{
     config::{Config, EventType, GroupConfig},
     events::{Event, Pools},
-    logs::{Destinations, MainLog},
+    logs::{Destinations, MainLog, OutputEvent},
+    memory::OomKills,
     process::{Custody, Fact, FileLimit, Held},
     signals::{OwnSignal, Signals},
 };
@@ -64,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) held: Vec<Held>,
     /// Where our own state is kept.
     pub(crate) state_dir: PathBuf,
+    /// Where cgroups are mounted.
+    pub(crate) cgroup_dir: PathBuf,
     pub(crate) epoch: u64,
     pub(crate) overrides: crate::options::Options,
 }
@@ -89,6 +94,9 @@ pub(crate) struct Driver {
     state_dir: PathBuf,
     /// Whether what a successor must know has changed.
     will_changed: bool,
+    /// What ends the looking at start conditions.
+    conditions: BTreeMap<ProgramId, CancellationToken>,
+    oom_kills: OomKills,
     log: MainLog,
     overrides: crate::options::Options,
     environment: BTreeMap<String, String>,
@@ -130,6 +138,8 @@ impl Driver {
             bootd: parts.bootd,
             state_dir: parts.state_dir,
             will_changed: true,
+            conditions: BTreeMap::new(),
+            oom_kills: OomKills::watch(parts.cgroup_dir),
             config: parts.config,
             waiting: Vec::new(),
             phase: Phase::Serving,
@@ -243,19 +253,40 @@ impl Driver {
     fn fact(&mut self, fact: Fact) {
         let input = match fact {
             Fact::Exited(run, exit) => {
-                self.programs.ended(&run, SystemTime::now());
-                self.listener_ended(&run);
+                self.ended(&run, exit);
                 Input::Exited { run, exit }
             }
-            Fact::Ready(run) => Input::BecameReady(run),
+            Fact::Output(run, OutputEvent::Seen) | Fact::Ready(run) => {
+                self.watch_liveness(&run);
+                Input::BecameReady(run)
+            }
+            Fact::LivenessLost(run, reason) => Input::LivenessLost { run, reason },
+            Fact::Conditions(run, verdict) => self.conditions_decided(run, verdict),
             Fact::Output(run, output) => {
                 let pid = self.programs.last_pid(&run.program);
-                return self.notify(Event::output(&run.program, pid, &output));
+                if let Some(event) = Event::output(&run.program, pid, &output) {
+                    self.notify(event);
+                }
+                return;
             }
             Fact::ListenerSaid(run, bytes) => return self.listen(&run, &bytes),
             Fact::Told(told) => return self.programs.told(told),
+            Fact::Check(check) => return self.run_check(check),
+            Fact::EndCheck(pid) => return self.programs.end_check(pid),
         };
         let _ = self.core.handle(input, Instant::now());
+    }
+
+    fn ended(&mut self, run: &Run, exit: Exit) {
+        let killed = matches!(exit, Exit::Signal { number: 9, .. });
+        if killed && self.oom_kills.happened() {
+            let (name, pid) = (&run.program.name, self.programs.last_pid(&run.program));
+            self.log
+                .warn(&format!("{name} ({pid}) was killed by the kernel: out of memory"));
+            self.programs.note_end(&run.program, OUT_OF_MEMORY);
+        }
+        self.programs.ended(run, SystemTime::now());
+        self.listener_ended(run);
     }
 
     /// Reaps children; who they were is told by their tasks, except of those that are nobody's.
@@ -362,6 +393,7 @@ impl Driver {
     }
 }
 
+const OUT_OF_MEMORY: &str = "killed by the kernel: out of memory";
 /// A deadline that is met later than this was missed.
 const FROZEN: Duration = Duration::from_secs(2);
 

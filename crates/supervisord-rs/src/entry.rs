@@ -153,7 +153,8 @@ async fn run(
         custody,
         bootd,
         held: held.unwrap_or_default(),
-        state_dir: state_dir(&environment),
+        state_dir: directory(&environment, "SUPERVISORD_STATE_DIR", "/var/lib/berth/supervisord"),
+        cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,
     });
@@ -214,9 +215,8 @@ async fn take_over(
     }
 }
 
-fn state_dir(environment: &BTreeMap<String, String>) -> PathBuf {
-    let dir = environment.get("SUPERVISORD_STATE_DIR").map(String::as_str);
-    PathBuf::from(dir.unwrap_or("/var/lib/berth/supervisord"))
+fn directory(environment: &BTreeMap<String, String>, name: &str, default: &str) -> PathBuf {
+    PathBuf::from(environment.get(name).map_or(default, String::as_str))
 }
 
 /// The first lines of the main log.

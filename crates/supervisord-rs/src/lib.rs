@@ -8,13 +8,14 @@ mod events;
 mod fault;
 mod getopt;
 mod logs;
+mod memory;
 mod options;
 mod process;
-mod readiness;
 mod rpc;
 mod service;
 mod signals;
 mod telemetry;
+mod watch;
 mod xmlrpc;
 
 pub use entry::main;

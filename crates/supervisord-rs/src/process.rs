@@ -6,6 +6,7 @@ mod channel;
 mod command;
 mod custody;
 mod descriptors;
+mod escaped;
 mod exec;
 mod keeper;
 mod reaper;
@@ -16,8 +17,11 @@ pub(crate) use self::{
     command::{CommandError, resolve},
     custody::{Custody, Held, Told},
     descriptors::{FileLimit, prepare, raise_file_limit},
+    escaped::kill_marked,
     keeper::{Fact, Life, Process, Reading},
     reaper::{Orphan, Reaper, since_boot},
-    spawn::{Blueprint, Errors, Identity, Input, OurEnds, Setup, pipes, spawn},
+    spawn::{
+        Blueprint, ChildEnds, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn,
+    },
     stdin::Stdin,
 };

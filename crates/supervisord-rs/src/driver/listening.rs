@@ -103,6 +103,7 @@ impl Driver {
             self.pools.started(&run.program);
         }
         self.will_changed |= rests(from) || rests(to);
+        self.came_up(run, to);
         let pid = match to {
             StateName::Running | StateName::Stopping | StateName::Exited => {
                 self.programs.last_pid(&run.program)

@@ -10,15 +10,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::sys::resource::Resource;
+use nix::sys::resource::{RLIM_INFINITY, Resource};
 use supervisor_core::{ProgramId, Run};
 
 use super::Parts;
 
 use crate::{
-    config::{Config, DaemonSection, LogTarget, OutputConfig, ProgramConfig},
+    config::{
+        Config, DaemonSection, EnvFileError, Limit, Limits, LogFormat, LogTarget, OutputConfig,
+        ProgramConfig, ReadinessProbe,
+    },
     logs::{Channel, Rotation, SinkPlan, TargetPlan, TierPlan, is_stdout},
-    process::{FileLimit, Identity, Setup},
+    process::{FileLimit, Identity, Setup, Terminal},
 };
 
 /// What all programs share.
@@ -65,7 +68,7 @@ impl Settings {
         &self,
         config: &ProgramConfig,
         run: &Run,
-    ) -> BTreeMap<OsString, OsString> {
+    ) -> Result<BTreeMap<OsString, OsString>, EnvFileError> {
         let mut environment = self.environment.clone();
         let mut set = |name: &str, value: &str| {
             environment.insert(name.into(), value.into());
@@ -76,11 +79,9 @@ impl Settings {
         }
         set("SUPERVISOR_PROCESS_NAME", &config.id.name);
         set("SUPERVISOR_GROUP_NAME", &config.id.group);
-        for (name, value) in &config.environment {
-            set(name, value);
-        }
-        set("BERTH_INCARNATION", &self.mark(run));
-        environment
+        environment.extend(config.variables()?);
+        environment.insert("BERTH_INCARNATION".into(), self.mark(run).into());
+        Ok(environment)
     }
 
     pub(super) fn search_path(&self, config: &ProgramConfig) -> String {
@@ -105,9 +106,37 @@ impl Settings {
                 .user
                 .as_ref()
                 .map(|user| Identity::of(&user.name, user.uid, user.gid)),
-            limits: vec![(Resource::RLIMIT_NOFILE, self.files.soft, self.files.hard)],
-            ..Setup::default()
+            limits: self.limits(&config.limits),
+            nice: config.limits.nice,
+            oom_score_adj: config.limits.oom_score_adj,
+            terminal: match config.pty {
+                true => Terminal::Controlling,
+                false => Terminal::No,
+            },
         })
+    }
+
+    fn limits(&self, limits: &Limits) -> Vec<(Resource, u64, u64)> {
+        let own = Limit {
+            soft: Some(self.files.soft),
+            hard: Some(self.files.hard),
+        };
+        let wanted = [
+            (Resource::RLIMIT_NOFILE, Some(limits.nofile.unwrap_or(own))),
+            (Resource::RLIMIT_NPROC, limits.nproc),
+            (Resource::RLIMIT_CORE, limits.core),
+            (Resource::RLIMIT_AS, limits.address_space),
+            (Resource::RLIMIT_MEMLOCK, limits.memlock),
+            (Resource::RLIMIT_STACK, limits.stack),
+        ];
+        let number = |limit: Option<u64>| limit.unwrap_or(RLIM_INFINITY);
+        wanted
+            .into_iter()
+            .filter_map(|(resource, limit)| {
+                let limit = limit?;
+                Some((resource, number(limit.soft), number(limit.hard)))
+            })
+            .collect()
     }
 
     /// Where the output goes, given the files that AUTO stands for.
@@ -119,11 +148,18 @@ impl Settings {
                 raw: self.daemon.portal_log_dir.join(format!("{name}.log")),
                 clean: self.daemon.log_dir.join(format!("{name}.log")),
                 checkpoint: self.journal.as_ref().map(|dir| dir.join(&name)),
-                json: None,
+                json: match config.log_format {
+                    LogFormat::Raw => None,
+                    LogFormat::Json => Some(name),
+                },
                 limit: TIER_LIMIT,
             });
             plan.strip = false;
         }
+        plan.watch = match config.readiness.as_ref().map(|readiness| &readiness.probe) {
+            Some(ReadinessProbe::Log(pattern)) => Some(pattern.clone()),
+            Some(_) | None => None,
+        };
         plan
     }
 
@@ -165,6 +201,7 @@ impl Settings {
             log_events: output.events_enabled,
             syslog: output.syslog.then(|| name.clone()),
             copy: Some(name),
+            watch: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io,
     path::PathBuf,
     sync::Arc,
@@ -10,8 +11,8 @@ use std::{
 
 use daemon::Tasks;
 use nix::errno::Errno;
-use supervisor_core::{ProgramId, ProgramView, Run, Scope};
-use tokio::sync::mpsc;
+use supervisor_core::{Exit, ProgramId, ProgramView, Run, Scope};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
@@ -21,14 +22,13 @@ use super::{
     plans::{Settings, readable, shown},
 };
 use crate::{
-    config::{Config, GroupConfig, LogTarget, OutputConfig, ProgramConfig},
+    config::{Config, GroupConfig, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe},
     fault::{Fault, FaultCode},
     logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
     process::{
-        Blueprint, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds, Process, Reading,
-        Reaper, Told, pipes, resolve, spawn,
+        Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds,
+        Process, Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, spawn,
     },
-    readiness,
 };
 
 /// All of them.
@@ -52,6 +52,8 @@ struct Entry {
     last_pid: i32,
     started: Option<SystemTime>,
     stopped: Option<SystemTime>,
+    /// What else is known of how its last run ended.
+    end_note: Option<&'static str>,
     /// The files that AUTO stands for.
     stdout_auto: Option<PathBuf>,
     stderr_auto: Option<PathBuf>,
@@ -125,6 +127,7 @@ impl Programs {
                 last_pid: 0,
                 started: None,
                 stopped: None,
+                end_note: None,
             };
             self.entries.insert(config.id.clone(), entry);
         }
@@ -149,6 +152,7 @@ impl Programs {
             .get_mut(&run.program)
             .ok_or("no such program")?;
         entry.started = Some(SystemTime::now());
+        entry.end_note = None;
         let config = Arc::clone(&entry.config);
         let name = &config.id.name;
         let dispatchers =
@@ -162,15 +166,20 @@ impl Programs {
             true => Errors::WithOutput,
             false => Errors::Apart,
         };
+        let environment = self
+            .settings
+            .environment_of(&config, run)
+            .map_err(|error| error.to_string())?;
         let setup = self.settings.setup(&config).map_err(dispatchers)?;
+        let notify = notify_descriptor(&config);
         let (ours, theirs) =
-            pipes(Input::Pipe, errors, setup.terminal, None).map_err(dispatchers)?;
+            pipes(Input::Pipe, errors, setup.terminal, notify).map_err(dispatchers)?;
         let mark = self.settings.mark(run);
         let kept = hold(self.custody.as_ref(), &mark, &ours, log);
         let blueprint = Blueprint {
             file: &file,
             words: &words,
-            environment: &self.settings.environment_of(&config, run),
+            environment: &environment,
             setup,
         };
         let pid = spawn(&blueprint, theirs).map_err(|error| {
@@ -314,8 +323,20 @@ impl Programs {
         };
         running.ended.cancel();
         entry.stopped = Some(at);
+        if entry.config.kill_descendants {
+            let mark = running.mark.clone();
+            // Reading every process takes a while on a large machine.
+            drop(tokio::task::spawn_blocking(move || kill_marked(&mark)));
+        }
         if let Some(custody) = &self.custody {
             let _ = custody.release(&running.mark);
+        }
+    }
+
+    /// Notes what else is known of how a run ended; the next run forgets it.
+    pub(super) fn note_end(&mut self, program: &ProgramId, note: &'static str) {
+        if let Some(entry) = self.entries.get_mut(program) {
+            entry.end_note = Some(note);
         }
     }
 
@@ -329,28 +350,55 @@ impl Programs {
         self.reaper.told(told.pid, told.exit);
     }
 
-    /// Asks the program whether it is ready, until it is or has ended.
-    pub(super) fn probe(&self, run: &Run) {
-        let Some(entry) = self.entries.get(&run.program) else {
-            return;
+    /// The configuration of a run that is under way, and what tells of its end.
+    pub(super) fn current(&self, run: &Run) -> Option<(&ProgramConfig, CancellationToken)> {
+        let entry = self.entries.get(&run.program)?;
+        let running = entry.running.as_ref().filter(|running| running.run == *run)?;
+        Some((&entry.config, running.ended.clone()))
+    }
+
+    pub(super) fn config(&self, program: &ProgramId) -> Option<&ProgramConfig> {
+        self.entries.get(program).map(|entry| &*entry.config)
+    }
+
+    /// Runs a command beside a program, as it and with its environment; its output goes nowhere.
+    pub(super) fn spawn_check(
+        &mut self,
+        run: &Run,
+        command: &str,
+    ) -> Result<(i32, oneshot::Receiver<Exit>), String> {
+        let config = self.config(&run.program).ok_or("no such program")?;
+        let (file, words) = resolve(command, &self.settings.search_path(config))
+            .map_err(|error| error.to_string())?;
+        let environment = self
+            .settings
+            .environment_of(config, run)
+            .map_err(|error| error.to_string())?;
+        let setup = self.settings.setup(config);
+        let nowhere = || -> io::Result<(ChildEnds, Setup)> {
+            let null = File::options().read(true).write(true).open("/dev/null")?;
+            let ends = ChildEnds {
+                stdin: null.try_clone()?.into(),
+                stdout: null.try_clone()?.into(),
+                stderr: null.into(),
+                notify: None,
+            };
+            Ok((ends, setup?))
         };
-        let (Some(running), Some(target)) = (&entry.running, &entry.config.probe) else {
-            return;
+        let (ends, setup) = nowhere().map_err(|error| error.to_string())?;
+        let blueprint = Blueprint {
+            file: &file,
+            words: &words,
+            environment: &environment,
+            setup,
         };
-        let probe = readiness::Probe {
-            target: target.clone(),
-            first_interval: entry.config.probe_interval,
-        };
-        let (ended, facts, run) = (running.ended.clone(), self.facts.clone(), run.clone());
-        let span = info_span!("probe", name = %run.program);
-        self.tasks.spawn("readiness probe", span, async move {
-            tokio::select! {
-                () = ended.cancelled() => {}
-                () = probe.succeed() => {
-                    let _ = facts.send(Fact::Ready(run)).await;
-                }
-            }
-        });
+        let pid = spawn(&blueprint, ends).map_err(|error| error.to_string())?;
+        Ok((pid.as_raw(), self.reaper.expect(pid)))
+    }
+
+    /// Kills a check that takes too long.
+    pub(super) fn end_check(&self, pid: i32) {
+        let _ = self.reaper.signal(pid, SIGKILL, Scope::Group);
     }
 
     /// Sends a signal to the process of a run, if it is still there.
@@ -418,11 +466,18 @@ impl Programs {
             view,
             started: entry.started,
             stopped: entry.stopped,
+            end_note: entry.end_note,
+            lost_output: entry.running.as_ref().map_or(0, |r| r.process.lost_output()),
             stdout_log: shown(&entry.config.stdout, entry.stdout_auto.as_ref()),
             stderr_log: shown(&entry.config.stderr, entry.stderr_auto.as_ref()),
             stdout_text: text,
             raw_log: raw,
         })
+    }
+
+    /// Bytes of output that were dropped because nobody read them.
+    pub(super) fn dropped_output(&self) -> u64 {
+        self.destinations.outlets.dropped()
     }
 
     fn running(&self, program: &ProgramId) -> Option<&Running> {
@@ -468,4 +523,13 @@ fn hold<'a>(
     }
 }
 
+/// The number under which a program says that it is ready, if it does.
+fn notify_descriptor(config: &ProgramConfig) -> Option<i32> {
+    match &config.readiness.as_ref()?.probe {
+        ReadinessProbe::Notify(number) => Some(*number),
+        ReadinessProbe::Network(_) | ReadinessProbe::File(_) | ReadinessProbe::Log(_) => None,
+    }
+}
+
 const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;

@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) configured: Arc<Vec<GroupConfig>>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) identifier: String,
+    /// Bytes of output that were dropped because nobody read them.
+    pub(crate) dropped_output: u64,
     pub(crate) main_log: Option<PathBuf>,
 }
 
@@ -41,6 +43,10 @@ pub(crate) struct ProgramStatus {
     pub(crate) pid: i32,
     pub(crate) started: Option<SystemTime>,
     pub(crate) stopped: Option<SystemTime>,
+    /// What else is known of how the last run ended.
+    pub(crate) end_note: Option<&'static str>,
+    /// Bytes of its output that could not be written.
+    pub(crate) lost_output: u64,
     /// The log files as clients are told, AUTO names included.
     pub(crate) stdout_log: Option<PathBuf>,
     pub(crate) stderr_log: Option<PathBuf>,
@@ -61,6 +67,7 @@ impl Snapshot {
             configured: Arc::default(),
             problems: Vec::new(),
             identifier: String::new(),
+            dropped_output: 0,
             main_log: None,
         }
     }
@@ -99,6 +106,7 @@ impl Driver {
             configured: Arc::new(self.config.groups.clone()),
             problems: self.config.problems.clone(),
             identifier: self.config.daemon.identifier.clone(),
+            dropped_output: self.programs.dropped_output(),
             main_log: self.log.path().map(PathBuf::from),
         }
     }

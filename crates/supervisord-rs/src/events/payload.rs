@@ -51,9 +51,9 @@ impl Event {
             StateName::Unknown => (EventType::ProcessStateUnknown, String::new()),
             StateName::Waiting => return None,
         };
-        let from = match from {
-            StateName::Waiting => "STOPPED",
-            from => name(from),
+        let from = match from == StateName::Waiting {
+            true => "STOPPED",
+            false => name(from),
         };
         Some(Self {
             kind,
@@ -62,9 +62,10 @@ impl Event {
     }
 
     /// Output of a program that is an event.
-    pub(crate) fn output(program: &ProgramId, pid: i32, output: &OutputEvent) -> Self {
+    pub(crate) fn output(program: &ProgramId, pid: i32, output: &OutputEvent) -> Option<Self> {
         let names = names(program);
-        match output {
+        let event = match output {
+            OutputEvent::Seen => return None,
             OutputEvent::Log(channel, text) => Self {
                 kind: match channel {
                     Channel::Stdout => EventType::ProcessLogStdout,
@@ -79,7 +80,8 @@ impl Event {
                 },
                 payload: format!("{names} pid:{pid}\n{}", shown(text)),
             },
-        }
+        };
+        Some(event)
     }
 
     /// A message of a client.
@@ -169,7 +171,7 @@ mod tests {
     fn output_that_is_no_text_is_shown_and_counted_in_characters() {
         let program = ProgramId::new("g", "p");
         let output = OutputEvent::Log(Channel::Stderr, b"\xff".to_vec());
-        let event = Event::output(&program, 7, &output);
+        let event = Event::output(&program, 7, &output).unwrap();
         assert_eq!(
             event.payload,
             "processname:p groupname:g pid:7 channel:stderr\nUndecodable: b'\\xff'"

@@ -5,12 +5,13 @@ use std::{io, os::fd::BorrowedFd, path::PathBuf};
 use super::{
     Begin, Files, MainLog, Outlets,
     capture::{Capture, Piece},
-    clean::Stripper,
+    clean::{Cleaner, Stripper},
     file::{LogFile, Rotation, SharedFile},
     outlet::Outlet,
     syslog::Syslog,
     tiers::{TierPlan, Tiers},
 };
+use crate::config::LogPattern;
 
 /// An open destination. Its methods never wait for anybody but the disk.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Sink {
     /// The main log, where it is so detailed that it holds the output of programs, too.
     copy: Option<(MainLog, String)>,
     log_events: bool,
+    /// A line to look out for, and the text so far.
+    watch: Option<(LogPattern, Cleaner)>,
     channel: Channel,
 }
 
@@ -45,6 +48,8 @@ pub(crate) struct SinkPlan {
     pub(crate) log_events: bool,
     /// Whether lines go to syslog, and under which name.
     pub(crate) syslog: Option<String>,
+    /// A line to look out for.
+    pub(crate) watch: Option<LogPattern>,
     /// Whether output is copied into a main log of level debug, and under which name.
     pub(crate) copy: Option<String>,
 }
@@ -73,6 +78,8 @@ pub(crate) struct Destinations {
 pub(crate) enum OutputEvent {
     Log(Channel, Vec<u8>),
     Communication(Channel, Vec<u8>),
+    /// The line that was looked out for.
+    Seen,
 }
 
 #[derive(Debug)]
@@ -103,6 +110,7 @@ impl SinkPlan {
             log_events: false,
             syslog: None,
             copy: None,
+            watch: None,
         }
     }
 }
@@ -138,6 +146,7 @@ impl Sink {
             syslog: plan.syslog.as_deref().map(Syslog::new),
             copy: copy.map(|name| (destinations.log.clone(), name)),
             log_events: plan.log_events,
+            watch: plan.watch.clone().map(|pattern| (pattern, Cleaner::default())),
             channel: plan.channel,
         })
     }
@@ -148,6 +157,7 @@ impl Sink {
             || self.capture.is_some()
             || self.syslog.is_some()
             || self.copy.is_some()
+            || self.watch.is_some()
             || self.log_events;
         !watched
             && match &self.target {
@@ -230,6 +240,16 @@ impl Sink {
         target + self.syslog.as_ref().map_or(0, Syslog::lost)
     }
 
+    /// Whether the line that is looked out for has come.
+    fn sees(&mut self, text: &[u8]) -> bool {
+        let Some((pattern, cleaner)) = &mut self.watch else {
+            return false;
+        };
+        let lines = cleaner.clean(text);
+        let lines = String::from_utf8_lossy(&lines);
+        lines.lines().any(|line| pattern.matches(line))
+    }
+
     fn sort(&mut self, pieces: Vec<Piece>) -> Vec<OutputEvent> {
         let mut events = Vec::new();
         for piece in pieces {
@@ -271,6 +291,10 @@ impl Sink {
         if let Some((log, name)) = &self.copy {
             let channel = self.channel.name();
             log.debug(&format!("'{name}' {channel} output:\n{}", shown(text)));
+        }
+        if self.sees(text) {
+            self.watch = None;
+            events.push(OutputEvent::Seen);
         }
         if self.log_events {
             events.push(OutputEvent::Log(self.channel, text.to_vec()));

@@ -65,6 +65,10 @@ enum Saying<'a> {
     Release {
         run: &'a str,
     },
+    End {
+        code: u8,
+        reason: &'a str,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,6 +192,11 @@ impl Custody {
     /// Has it forgotten.
     pub(crate) fn release(&self, run: &str) -> io::Result<()> {
         self.say(&Saying::Release { run }, &[])
+    }
+
+    /// Asks for the end of the whole instance with an exit code.
+    pub(crate) fn end(&self, code: u8, reason: &str) -> io::Result<()> {
+        self.say(&Saying::End { code, reason }, &[])
     }
 
     fn say(&self, saying: &Saying<'_>, fds: &[RawFd]) -> io::Result<()> {

@@ -18,7 +18,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Stdin, Told, spawn::OurEnds};
-use crate::logs::{OutputEvent, Sink};
+use crate::{
+    logs::{OutputEvent, Sink},
+    watch::{Check, Verdict},
+};
 
 /// A process that was created and has not been forgotten.
 #[derive(Debug)]
@@ -41,6 +44,14 @@ pub(crate) enum Fact {
     ListenerSaid(Run, Vec<u8>),
     /// bootd reaped a process that was taken over.
     Told(Told),
+    /// It was found not to live.
+    LivenessLost(Run, String),
+    /// A command shall find out whether it lives.
+    Check(Check),
+    /// That command takes too long.
+    EndCheck(i32),
+    /// Whether it may start.
+    Conditions(Run, Verdict),
 }
 
 /// What is to be done with the standard output of a process besides logging it.
