@@ -53,13 +53,13 @@ pub fn main() -> ExitCode {
             SEARCHED.join(", ")
         ));
     };
+    if options.mode == Mode::Check {
+        return check(&file, &environment);
+    }
     let mut config = match Config::load(&file, &environment) {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
-    if options.mode == Mode::Check {
-        return check(&config);
-    }
     options.apply(&mut config.daemon);
     let files = match process::raise_file_limit(config.daemon.minfds) {
         Ok(files) => files,
@@ -241,23 +241,23 @@ async fn open_doors(
     tasks: &Tasks,
 ) -> Result<(), String> {
     let mut doors = Vec::new();
-    if let Some(inet) = &config.inet {
+    for inet in &config.inet {
         let door = Door::inet(inet).await.map_err(|error| {
             format!(
                 "Cannot open an HTTP server on {}:{}: {error}",
                 inet.host, inet.port
             )
         })?;
-        doors.push(("inet_http_server", door, inet.credentials.clone()));
+        doors.push((inet.section.clone(), door, inet.credentials.clone()));
     }
-    if let Some(unix) = &config.unix {
+    for unix in &config.unix {
         let door = Door::unix(unix).map_err(|error| {
             format!(
                 "Cannot open an HTTP server on {}: {error}",
                 unix.file.display()
             )
         })?;
-        doors.push(("unix_http_server", door, unix.credentials.clone()));
+        doors.push((unix.section.clone(), door, unix.credentials.clone()));
     }
     if config.rpc {
         log.info("RPC interface 'supervisor' initialized");
@@ -334,8 +334,12 @@ fn find_configuration() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-fn check(config: &Config) -> ExitCode {
-    let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
+fn check(file: &Path, environment: &BTreeMap<String, String>) -> ExitCode {
+    let problems = match Config::check(file, environment) {
+        Ok(problems) => problems,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if problems.is_empty() {
         return Exit::Clean.into();
     }

@@ -108,8 +108,8 @@ impl Options {
             "strip_ansi" => self.strip_ansi = true,
             "user" => self.user = Some(parse::account(value).map_err(wrong)?),
             "umask" => self.umask = Some(parse::octal(value).map_err(wrong)?),
-            "directory" => self.directory = Some(parse::directory(value).map_err(wrong)?),
-            "logfile" => self.logfile = Some(parse::parent(value).map_err(wrong)?),
+            "directory" => self.directory = Some(parse::directory(value, None).map_err(wrong)?),
+            "logfile" => self.logfile = Some(parse::parent(value, None).map_err(wrong)?),
             "logfile_maxbytes" => {
                 self.logfile_maxbytes = Some(parse::size(value).map_err(wrong)?);
             }
@@ -117,9 +117,9 @@ impl Options {
                 self.logfile_backups = Some(parse::count(value).map_err(wrong)?);
             }
             "loglevel" => self.loglevel = Some(parse::level(value).map_err(wrong)?),
-            "pidfile" => self.pidfile = Some(parse::parent(value).map_err(wrong)?),
+            "pidfile" => self.pidfile = Some(parse::parent(value, None).map_err(wrong)?),
             "identifier" => self.identifier = Some(value.to_owned()),
-            "childlogdir" => self.childlogdir = Some(parse::directory(value).map_err(wrong)?),
+            "childlogdir" => self.childlogdir = Some(parse::directory(value, None).map_err(wrong)?),
             "minfds" => self.minfds = Some(parse::size(value).map_err(wrong)?),
             // Accepted for the sake of existing command lines; nothing here depends on it.
             _ => {}
