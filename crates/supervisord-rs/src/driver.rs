@@ -242,9 +242,9 @@ impl Driver {
                     let _ = self.core.handle(Input::SignalFailed(run), Instant::now());
                 }
             }
-            Effect::Probe(run) => self.programs.probe(&run),
-            // No program has start conditions.
-            Effect::CheckConditions(_) | Effect::ForgetConditions(_) => {}
+            Effect::Probe(run) => self.watch_readiness(&run),
+            Effect::CheckConditions(run) => self.check_conditions(&run),
+            Effect::ForgetConditions(run) => self.forget_conditions(&run),
             Effect::Announce(announcement) => self.announce(&announcement),
             Effect::Drained => self.drained(),
         }

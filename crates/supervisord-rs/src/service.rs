@@ -262,9 +262,9 @@ fn program(program: &ProgramStatus, now: SystemTime) -> wire::Program {
         }
         .into(),
         probe: config
-            .probe
+            .readiness
             .as_ref()
-            .map(ToString::to_string)
+            .map(|readiness| readiness.probe.to_string())
             .unwrap_or_default(),
         pid: program.pid,
         incarnation: view.incarnation.0,

@@ -19,28 +19,6 @@ pub struct GroupConfig {
     pub kind: GroupKind,
     /// In the order in which they start.
     pub programs: Vec<ProgramConfig>,
-    /// What its programs are.
-    pub kind: GroupKind,
-}
-
-/// What the programs of a group are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupKind {
-    /// Plain programs.
-    Programs,
-    /// Listeners.
-    Listeners(ListenerConfig),
-}
-
-/// What listeners listen to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerConfig {
-    /// Types.
-    pub events: BTreeSet<super::EventType>,
-    /// Size.
-    pub buffer_size: usize,
-    /// Handler.
-    pub result_handler: String,
 }
 
 /// What kind of section a group comes from.
