@@ -29,18 +29,20 @@ use std::{
 };
 
 use daemon::{Stop, Tasks};
-use supervisor_core::{Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience, ProgramId, Run};
+use supervisor_core::{
+    Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience, ProgramId, Run,
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     announce::report,
-    handle::{Action, Handle, OnMistakes, Outcome, Request, Target, Wait},
+    handle::{Action, Handle, OnMistakes, Outcome, Plan, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
 use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiting};
 use crate::{
-    config::{Config, EventType, GroupConfig},
+    config::{Config, EventType, GroupConfig, GroupKind},
     events::{Event, Pools},
     logs::{Destinations, MainLog, OutputEvent},
     memory::OomKills,
@@ -103,8 +105,7 @@ pub(crate) struct Driver {
     facts: mpsc::Receiver<Fact>,
     requests: mpsc::Receiver<Request>,
     published: watch::Sender<Arc<Snapshot>>,
-    /// The core's generation that was published, and our own counter.
-    seen: u64,
+    /// Whether more has changed than single programs.
     dirty: bool,
     epoch: u64,
     stop: Stop,
@@ -154,7 +155,6 @@ impl Driver {
             facts,
             requests,
             published,
-            seen: 0,
             dirty: true,
             epoch: parts.epoch,
             stop: parts.tasks.stop().clone(),
@@ -220,8 +220,9 @@ impl Driver {
             self.carry_out(effect);
         }
         self.deliver_events();
-        self.answer_waiting();
-        self.publish();
+        let changed = self.core.take_changed();
+        self.answer_waiting(&changed);
+        self.publish(&changed);
         self.write_will();
     }
 
@@ -229,7 +230,9 @@ impl Driver {
         match effect {
             Effect::Spawn(run) => {
                 let now = Instant::now();
-                let input = match self.programs.spawn(&run, &self.log) {
+                let group = self.active.get(&*run.program.group);
+                let kind = group.map_or(GroupKind::Programs, |group| group.kind.clone());
+                let input = match self.programs.spawn(&run, &kind, &self.log) {
                     Ok(()) => Input::Spawned(run),
                     Err(reason) => Input::SpawnFailed { run, reason },
                 };
@@ -281,8 +284,9 @@ impl Driver {
         let killed = matches!(exit, Exit::Signal { number: 9, .. });
         if killed && self.oom_kills.happened() {
             let (name, pid) = (&run.program.name, self.programs.last_pid(&run.program));
-            self.log
-                .warn(&format!("{name} ({pid}) was killed by the kernel: out of memory"));
+            self.log.warn(&format!(
+                "{name} ({pid}) was killed by the kernel: out of memory"
+            ));
             self.programs.note_end(&run.program, OUT_OF_MEMORY);
         }
         self.programs.ended(run, SystemTime::now());
@@ -376,20 +380,9 @@ impl Driver {
         let inherited = self.inherit(&group);
         self.will_changed = true;
         let command = Command::AddGroup { spec, inherited };
-        let admission = self.core.handle(Input::Command(command), Instant::now());
         self.active.insert(group.name.clone(), group);
-        admission
-    }
-
-    fn publish(&mut self) {
-        if self.core.generation() == self.seen && !self.dirty {
-            return;
-        }
-        self.seen = self.core.generation();
-        self.dirty = false;
-        let generation = self.published.borrow().generation + 1;
-        let snapshot = self.snapshot(generation);
-        self.published.send_replace(Arc::new(snapshot));
+        self.dirty = true;
+        self.core.handle(Input::Command(command), Instant::now())
     }
 }
 

@@ -83,7 +83,9 @@ pub fn main() -> ExitCode {
 /// Names and values as text, which is what configuration files can refer to.
 fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
     let text = |value: &OsString| value.to_string_lossy().into_owned();
-    let pairs = inherited.iter().map(|(name, value)| (text(name), text(value)));
+    let pairs = inherited
+        .iter()
+        .map(|(name, value)| (text(name), text(value)));
     pairs.collect()
 }
 
@@ -153,7 +155,11 @@ async fn run(
         custody,
         bootd,
         held: held.unwrap_or_default(),
-        state_dir: directory(&environment, "SUPERVISORD_STATE_DIR", "/var/lib/berth/supervisord"),
+        state_dir: directory(
+            &environment,
+            "SUPERVISORD_STATE_DIR",
+            "/var/lib/berth/supervisord",
+        ),
         cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,

@@ -41,13 +41,20 @@ mod tests {
     #[test]
     fn a_kill_is_seen_once_in_either_version() {
         for (name, text) in [
-            ("memory.events", "low 0\nhigh 3\nmax 7\noom 1\noom_kill N\noom_group_kill 0\n"),
-            ("memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill N\n"),
+            (
+                "memory.events",
+                "low 0\nhigh 3\nmax 7\noom 1\noom_kill N\noom_group_kill 0\n",
+            ),
+            (
+                "memory/memory.oom_control",
+                "oom_kill_disable 0\nunder_oom 0\noom_kill N\n",
+            ),
         ] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let write = |count: u64| fs::write(&path, text.replace('N', &count.to_string())).unwrap();
+            let write =
+                |count: u64| fs::write(&path, text.replace('N', &count.to_string())).unwrap();
             write(4);
             let mut kills = OomKills::watch(dir.path().to_owned());
             assert!(!kills.happened());

@@ -10,8 +10,10 @@ mod escaped;
 mod exec;
 mod keeper;
 mod reaper;
+pub(crate) mod socket;
 mod spawn;
 mod stdin;
+mod usage;
 
 pub(crate) use self::{
     command::{CommandError, resolve},
@@ -24,4 +26,5 @@ pub(crate) use self::{
         Blueprint, ChildEnds, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn,
     },
     stdin::Stdin,
+    usage::{Usage, by_group},
 };

@@ -10,8 +10,8 @@ use supervisor_core::{self as core, Autorestart, Probed, ProgramId, ProgramSpec,
 
 pub(super) use self::parse::{Kind, Parsed, parse};
 use super::{
-    Condition, Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget, OutputConfig,
-    Readiness, RestartPolicy, StartCondition,
+    Condition, Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget,
+    OutputConfig, Readiness, RestartPolicy, StartCondition,
 };
 
 /// One process of a program.
@@ -218,6 +218,30 @@ impl ProgramConfig {
             refused: self.refused.clone(),
             ..ProgramSpec::new(self.id.clone())
         }
+    }
+
+    /// The keys whose values are different in another configuration.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($key:literal: $field:ident),* $(,)?) => {
+                [$(($key, self.$field != other.$field)),*]
+            };
+        }
+        let keys = differing![
+            "command": command, "directory": directory, "umask": umask, "priority": priority,
+            "autostart": autostart, "autorestart": autorestart, "startsecs": startsecs,
+            "startretries": startretries, "user": user, "redirect_stderr": redirect_stderr,
+            "stdout_…": stdout, "stderr_…": stderr, "stopsignal": stopsignal,
+            "stopwaitsecs": stopwaitsecs, "stopasgroup": stopasgroup, "killasgroup": killasgroup,
+            "exitcodes": exitcodes, "environment": environment, "serverurl": serverurl,
+            "depends_on": depends_on, "start_when": start_when, "readiness_…": readiness,
+            "liveness_…": liveness, "restart_…": restart, "oneshot": oneshot, "pty": pty,
+            "log_tiers": log_tiers, "log_format": log_format, "rlimit_…, nice": limits,
+            "env_file": env_files, "kill_descendants": kill_descendants,
+            "exit_on_fatal": exit_on_fatal,
+        ];
+        let differing = keys.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(key, _)| key).collect()
     }
 
     /// The variables of the configuration for one start: `environment` and the files, of which a

@@ -85,7 +85,8 @@ impl Driver {
             return;
         };
         let text = format!("{} is FATAL and exit_on_fatal is set", program.name);
-        self.log.critical(&format!("{text}; ending with code {code}"));
+        self.log
+            .critical(&format!("{text}; ending with code {code}"));
         self.code = code;
         if let Some(custody) = self.programs.custody()
             && let Err(error) = custody.end(code, &text)

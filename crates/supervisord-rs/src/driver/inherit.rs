@@ -98,7 +98,9 @@ impl Estate {
 
     /// Whether a group was active when our predecessor died; all are where nothing is known.
     pub(super) fn was_active(&self, group: &str) -> bool {
-        self.groups.as_ref().is_none_or(|groups| groups.contains(group))
+        self.groups
+            .as_ref()
+            .is_none_or(|groups| groups.contains(group))
     }
 
     /// The generated names of a program's logs.
@@ -145,9 +147,9 @@ impl Driver {
             if let Some(held) = self.estate.held.remove(id) {
                 match self.adopt(id, held) {
                     Ok(running) => inherited.push((id.clone(), running)),
-                    Err(error) => self
-                        .log
-                        .error(&format!("could not take over {id}: {error}; it is started anew")),
+                    Err(error) => self.log.error(&format!(
+                        "could not take over {id}: {error}; it is started anew"
+                    )),
                 }
             } else if let Some(decided) = self.estate.decided.get(id)
                 && let Some(rests) = &decided.rests
@@ -173,9 +175,15 @@ impl Driver {
         let ready = self.estate.decided.get(program).is_some_and(|d| d.ready);
         let (pid, gone) = (held.pid, held.exit.is_some());
         self.programs.adopt(&run, held, age, &self.log)?;
-        let how = if gone { "which has ended" } else { "which runs" };
-        self.log
-            .info(&format!("took over: '{}' with pid {pid}, {how}", program.name));
+        let how = if gone {
+            "which has ended"
+        } else {
+            "which runs"
+        };
+        self.log.info(&format!(
+            "took over: '{}' with pid {pid}, {how}",
+            program.name
+        ));
         Ok(Inherited::Running {
             incarnation,
             started,
@@ -188,7 +196,11 @@ impl Driver {
         let estate = std::mem::take(&mut self.estate);
         let left = estate.held.into_values().chain(estate.nameless);
         for held in left {
-            info!(run = held.run, pid = held.pid, "a program that is not configured is ended");
+            info!(
+                run = held.run,
+                pid = held.pid,
+                "a program that is not configured is ended"
+            );
             self.log.warn(&format!(
                 "{} with pid {} is not configured any more and is ended",
                 held.run, held.pid
@@ -199,7 +211,10 @@ impl Driver {
 
     /// Writes down what a successor must know, if something of it has changed.
     pub(super) fn write_will(&mut self) {
-        let Some(bootd) = self.bootd.filter(|_| std::mem::take(&mut self.will_changed)) else {
+        let Some(bootd) = self
+            .bootd
+            .filter(|_| std::mem::take(&mut self.will_changed))
+        else {
             return;
         };
         let view = self.core.view();

@@ -44,7 +44,11 @@ impl Ticks {
     /// When the next period begins.
     pub(super) fn next(&self) -> Option<Instant> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let next = self.wanted.iter().map(|tick| tick.began + tick.seconds).min()?;
+        let next = self
+            .wanted
+            .iter()
+            .map(|tick| tick.began + tick.seconds)
+            .min()?;
         Some(Instant::now() + Duration::from_secs(next).saturating_sub(now))
     }
 
@@ -143,14 +147,15 @@ impl Driver {
         let name = &run.program.name;
         for what in heard {
             match what {
-                Heard::Became(from, to) => self
-                    .log
-                    .debug(&format!("{name}: {} -> {}", from.name(), to.name())),
+                Heard::Became(from, to) => {
+                    self.log
+                        .debug(&format!("{name}: {} -> {}", from.name(), to.name()))
+                }
                 Heard::Processed(_) => self.log.debug(&format!("{name}: event was processed")),
                 Heard::Rejected(_) => self.log.warn(&format!("{name}: event was rejected")),
-                Heard::BadResult(_, line) => self
-                    .log
-                    .warn(&format!("{name}: bad result line: '{line}'")),
+                Heard::BadResult(_, line) => {
+                    self.log.warn(&format!("{name}: bad result line: '{line}'"))
+                }
             }
         }
         self.tell_overflows(&overflows);
@@ -176,8 +181,7 @@ impl Driver {
                 .write(&delivery.program, delivery.text.as_bytes())
             {
                 let name = &delivery.program.name;
-                self.log
-                    .error(&format!("no event for {name}: {error}"));
+                self.log.error(&format!("no event for {name}: {error}"));
             }
         }
     }

@@ -263,7 +263,10 @@ impl Settings {
 
 /// `NAME-CHANNEL---IDENTIFIER-RANDOM.log`, also rotated.
 fn is_auto_log(name: &str, mark: &str) -> bool {
-    let plain = |text: &str| text.chars().all(|char| char == '.' || char.is_ascii_digit());
+    let plain = |text: &str| {
+        text.chars()
+            .all(|char| char == '.' || char.is_ascii_digit())
+    };
     name.split_once(mark).is_some_and(|(head, tail)| {
         !head.is_empty()
             && tail

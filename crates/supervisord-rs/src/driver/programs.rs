@@ -1,9 +1,10 @@
 //! The processes behind the core's programs: their configuration, pids, logs and times.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map},
     fs::File,
     io,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -22,12 +23,14 @@ use super::{
     plans::{Settings, readable, shown},
 };
 use crate::{
-    config::{Config, GroupConfig, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe},
+    config::{
+        Config, GroupConfig, GroupKind, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe,
+    },
     fault::{Fault, FaultCode},
     logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
     process::{
         Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds,
-        Process, Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, spawn,
+        Process, Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
     },
 };
 
@@ -41,6 +44,8 @@ pub(super) struct Programs {
     settings: Settings,
     reaper: Reaper,
     custody: Option<Custody>,
+    /// The sockets of groups of FastCGI programs.
+    sockets: BTreeMap<String, OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -77,12 +82,14 @@ impl Programs {
             settings: Settings::new(parts),
             reaper: Reaper::default(),
             custody: parts.custody.clone(),
+            sockets: BTreeMap::new(),
         }
     }
 
     /// Forgets everything and takes on another configuration.
     pub(super) fn reset(&mut self, config: &Config) {
         self.entries.clear();
+        self.sockets.clear();
         self.settings.renew(config);
         self.settings.remove_auto_logs(&[]);
     }
@@ -141,12 +148,43 @@ impl Programs {
     }
 
     /// Forgets the programs of a group that was removed.
-    pub(super) fn forget(&mut self, group: &str) {
-        self.entries.retain(|id, _| &*id.group != group);
+    pub(super) fn forget(&mut self, group: &GroupConfig) {
+        self.entries.retain(|id, _| *id.group != *group.name);
+        if let (GroupKind::Fcgi(config), Some(_)) = (&group.kind, self.sockets.remove(&group.name))
+        {
+            socket::remove(config);
+        }
+    }
+
+    /// The standard input of a group's programs: a socket that is opened when it is first wanted.
+    fn input(&mut self, group: &str, kind: &GroupKind, log: &MainLog) -> io::Result<Input> {
+        let GroupKind::Fcgi(config) = kind else {
+            return Ok(Input::Pipe);
+        };
+        let socket = match self.sockets.entry(group.to_owned()) {
+            btree_map::Entry::Occupied(socket) => socket.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let opened = socket::open(config)?;
+                log.info(&format!("Creating socket {}", config.address));
+                place.insert(opened)
+            }
+        };
+        socket.try_clone().map(Input::Socket)
     }
 
     /// Creates the process of a run.
-    pub(super) fn spawn(&mut self, run: &Run, log: &MainLog) -> Result<(), String> {
+    pub(super) fn spawn(
+        &mut self,
+        run: &Run,
+        kind: &GroupKind,
+        log: &MainLog,
+    ) -> Result<(), String> {
+        let input = self.input(&run.program.group, kind, log).map_err(|error| {
+            format!(
+                "could not open the socket of {}: {error}",
+                run.program.group
+            )
+        })?;
         let entry = self
             .entries
             .get_mut(&run.program)
@@ -172,8 +210,7 @@ impl Programs {
             .map_err(|error| error.to_string())?;
         let setup = self.settings.setup(&config).map_err(dispatchers)?;
         let notify = notify_descriptor(&config);
-        let (ours, theirs) =
-            pipes(Input::Pipe, errors, setup.terminal, notify).map_err(dispatchers)?;
+        let (ours, theirs) = pipes(input, errors, setup.terminal, notify).map_err(dispatchers)?;
         let mark = self.settings.mark(run);
         let kept = hold(self.custody.as_ref(), &mark, &ours, log);
         let blueprint = Blueprint {
@@ -353,7 +390,10 @@ impl Programs {
     /// The configuration of a run that is under way, and what tells of its end.
     pub(super) fn current(&self, run: &Run) -> Option<(&ProgramConfig, CancellationToken)> {
         let entry = self.entries.get(&run.program)?;
-        let running = entry.running.as_ref().filter(|running| running.run == *run)?;
+        let running = entry
+            .running
+            .as_ref()
+            .filter(|running| running.run == *run)?;
         Some((&entry.config, running.ended.clone()))
     }
 
@@ -420,7 +460,8 @@ impl Programs {
 
     /// The number of its process; 0 if there is none.
     pub(super) fn pid(&self, program: &ProgramId) -> i32 {
-        self.running(program).map_or(0, |running| running.process.pid)
+        self.running(program)
+            .map_or(0, |running| running.process.pid)
     }
 
     /// The number of its last process, which may have ended.
@@ -467,7 +508,10 @@ impl Programs {
             started: entry.started,
             stopped: entry.stopped,
             end_note: entry.end_note,
-            lost_output: entry.running.as_ref().map_or(0, |r| r.process.lost_output()),
+            lost_output: entry
+                .running
+                .as_ref()
+                .map_or(0, |r| r.process.lost_output()),
             stdout_log: shown(&entry.config.stdout, entry.stdout_auto.as_ref()),
             stderr_log: shown(&entry.config.stderr, entry.stderr_auto.as_ref()),
             stdout_text: text,
@@ -498,10 +542,18 @@ fn open_sinks(
 ) -> io::Result<(Sink, Sink)> {
     let mut lost = Vec::new();
     let stderr = settings.stderr_plan(&entry.config, entry.stderr_auto.as_deref());
-    let stdout = Sink::open(&stdout_plan(entry, settings), destinations, begin, &mut lost)?;
+    let stdout = Sink::open(
+        &stdout_plan(entry, settings),
+        destinations,
+        begin,
+        &mut lost,
+    )?;
     let stderr = Sink::open(&stderr, destinations, begin, &mut lost)?;
     for tier in lost {
-        log.error(&format!("no log tier for '{}': {tier}", entry.config.id.name));
+        log.error(&format!(
+            "no log tier for '{}': {tier}",
+            entry.config.id.name
+        ));
     }
     Ok((stdout, stderr))
 }

@@ -78,7 +78,8 @@ impl Driver {
         };
         let conditions = config.start_when.clone();
         let forgotten = CancellationToken::new();
-        self.conditions.insert(run.program.clone(), forgotten.clone());
+        self.conditions
+            .insert(run.program.clone(), forgotten.clone());
         let (facts, run, environment) =
             (self.programs.facts(), run.clone(), self.environment.clone());
         let span = info_span!("conditions", name = %run.program);

@@ -195,7 +195,10 @@ mod tests {
 
     fn busy() -> Listener {
         let mut listener = Listener::default();
-        assert_eq!(listener.hear(b"READY\n"), [Heard::Became(Acknowledged, Ready)]);
+        assert_eq!(
+            listener.hear(b"READY\n"),
+            [Heard::Became(Acknowledged, Ready)]
+        );
         listener.give(event());
         listener
     }
@@ -228,14 +231,20 @@ mod tests {
     #[test]
     fn who_speaks_out_of_turn_is_not_listened_to_again() {
         let mut listener = Listener::default();
-        assert_eq!(listener.hear(b"hello there\n"), [Heard::Became(Acknowledged, Unknown)]);
+        assert_eq!(
+            listener.hear(b"hello there\n"),
+            [Heard::Became(Acknowledged, Unknown)]
+        );
         assert_eq!(listener.hear(b"READY\n"), []);
         let mut listener = Listener::default();
         listener.hear(b"READY\n");
         assert_eq!(listener.hear(b"x"), [Heard::Became(Ready, Unknown)]);
         let mut listener = busy();
         let heard = listener.hear(b"RESULT many\n");
-        assert_eq!(heard[0], Heard::BadResult(event(), "RESULT many".to_owned()));
+        assert_eq!(
+            heard[0],
+            Heard::BadResult(event(), "RESULT many".to_owned())
+        );
         assert_eq!(heard[1], Heard::Became(Busy, Unknown));
     }
 }

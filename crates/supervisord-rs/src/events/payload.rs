@@ -71,7 +71,11 @@ impl Event {
                     Channel::Stdout => EventType::ProcessLogStdout,
                     Channel::Stderr => EventType::ProcessLogStderr,
                 },
-                payload: format!("{names} pid:{pid} channel:{}\n{}", channel.name(), shown(text)),
+                payload: format!(
+                    "{names} pid:{pid} channel:{}\n{}",
+                    channel.name(),
+                    shown(text)
+                ),
             },
             OutputEvent::Communication(channel, text) => Self {
                 kind: match channel {
@@ -156,11 +160,31 @@ mod tests {
     fn changes_of_state_say_what_the_original_says() {
         use StateName::{Backoff, Exited, Fatal, Running, Starting, Stopped, Waiting};
         for (from, to, expected) in [
-            (Backoff, Starting, "STARTING processname:p groupname:g from_state:BACKOFF tries:2"),
-            (Starting, Running, "RUNNING processname:p groupname:g from_state:STARTING pid:7"),
-            (Running, Exited, "EXITED processname:p groupname:g from_state:RUNNING expected:0 pid:7"),
-            (Backoff, Fatal, "FATAL processname:p groupname:g from_state:BACKOFF"),
-            (Waiting, Starting, "STARTING processname:p groupname:g from_state:STOPPED tries:2"),
+            (
+                Backoff,
+                Starting,
+                "STARTING processname:p groupname:g from_state:BACKOFF tries:2",
+            ),
+            (
+                Starting,
+                Running,
+                "RUNNING processname:p groupname:g from_state:STARTING pid:7",
+            ),
+            (
+                Running,
+                Exited,
+                "EXITED processname:p groupname:g from_state:RUNNING expected:0 pid:7",
+            ),
+            (
+                Backoff,
+                Fatal,
+                "FATAL processname:p groupname:g from_state:BACKOFF",
+            ),
+            (
+                Waiting,
+                Starting,
+                "STARTING processname:p groupname:g from_state:STOPPED tries:2",
+            ),
         ] {
             assert_eq!(said(from, to).unwrap(), format!("PROCESS_STATE_{expected}"));
         }

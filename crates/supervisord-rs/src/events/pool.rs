@@ -289,7 +289,10 @@ mod tests {
         let (mut pools, id) = pools(1);
         assert!(tick(&mut pools, 5).is_empty());
         let overflows = tick(&mut pools, 10);
-        assert_eq!((overflows[0].pool.as_str(), overflows[0].serial), ("pool", 0));
+        assert_eq!(
+            (overflows[0].pool.as_str(), overflows[0].serial),
+            ("pool", 0)
+        );
         pools.hear(&id, b"READY\n");
         assert!(pools.deliveries(|_| true)[0].text.ends_with("when:10"));
     }

@@ -274,7 +274,10 @@ mod tests {
         let before = log.inode().unwrap();
         log.write(b"more than four");
         log.write(b"4");
-        assert_eq!((read(&path, ""), log.inode().unwrap()), ("4".into(), before));
+        assert_eq!(
+            (read(&path, ""), log.inode().unwrap()),
+            ("4".into(), before)
+        );
     }
 
     #[test]

@@ -35,7 +35,9 @@ impl MainLog {
             limit: daemon.logfile_maxbytes,
             backups: daemon.logfile_backups,
         };
-        let opened = path.as_deref().map(|path| LogFile::open(path, rotation, Begin::GoOn));
+        let opened = path
+            .as_deref()
+            .map(|path| LogFile::open(path, rotation, Begin::GoOn));
         let (file, failure) = match opened {
             Some(Ok(file)) => (Some(file), None),
             Some(Err(error)) => (None, Some(error)),

@@ -146,7 +146,10 @@ impl Sink {
             syslog: plan.syslog.as_deref().map(Syslog::new),
             copy: copy.map(|name| (destinations.log.clone(), name)),
             log_events: plan.log_events,
-            watch: plan.watch.clone().map(|pattern| (pattern, Cleaner::default())),
+            watch: plan
+                .watch
+                .clone()
+                .map(|pattern| (pattern, Cleaner::default())),
             channel: plan.channel,
         })
     }

@@ -206,7 +206,11 @@ impl Tiers {
         let there = self.clean.as_ref().map_or(0, |clean| {
             let same = clean.inode().ok() == Some(found.clean_inode);
             let size = clean.size().unwrap_or(0);
-            if same { size.saturating_sub(found.clean_size) } else { 0 }
+            if same {
+                size.saturating_sub(found.clean_size)
+            } else {
+                0
+            }
         });
         let mut skip = usize::try_from(there).unwrap_or(usize::MAX);
         while skip > 0 {
@@ -387,7 +391,11 @@ mod tests {
                 tiers.write(&text.as_bytes()[raw_end..]);
                 tiers.finish();
                 assert_eq!(bench.text("raw"), text);
-                assert_eq!(bench.text("clean"), "one\ntwo\nthree\nfour\n", "{raw_end} {behind}");
+                assert_eq!(
+                    bench.text("clean"),
+                    "one\ntwo\nthree\nfour\n",
+                    "{raw_end} {behind}"
+                );
             }
         }
     }

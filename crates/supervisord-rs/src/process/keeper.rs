@@ -144,8 +144,7 @@ impl Process {
                     writer.run(&ended).await;
                 }
             };
-            let (exit, (), (), (), ()) =
-                tokio::join!(watch, output.run(), errors, told, written);
+            let (exit, (), (), (), ()) = tokio::join!(watch, output.run(), errors, told, written);
             // Only a driver that has itself ended does not listen.
             let _ = facts.send(Fact::Exited(run.clone(), exit)).await;
         };
@@ -319,7 +318,10 @@ pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     use nix::fcntl::{FcntlArg, fcntl};
     let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    debug_assert!(fd.as_raw_fd() > 2, "our own standard descriptors are not a program's");
+    debug_assert!(
+        fd.as_raw_fd() > 2,
+        "our own standard descriptors are not a program's"
+    );
     #[expect(unsafe_code, reason = "the runtime keeps the number of the descriptor")]
     // SAFETY: the registration owns the descriptor and closes it only when it is dropped.
     let watched = unsafe { AsyncFd::register(fd) };

@@ -99,7 +99,9 @@ pub(crate) fn since_boot() -> Duration {
 /// A number of clock ticks, as `/proc` counts them.
 pub(crate) fn ticks(number: u64) -> Duration {
     let hertz = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-    let hertz = hertz.and_then(|hertz| u32::try_from(hertz).ok()).unwrap_or(100);
+    let hertz = hertz
+        .and_then(|hertz| u32::try_from(hertz).ok())
+        .unwrap_or(100);
     Duration::from_millis(number.saturating_mul(1000)) / hertz
 }
 
@@ -117,7 +119,10 @@ const START_FIELD: usize = 19;
 /// The next process that has ended, without waiting for one.
 fn wait_for_any() -> Option<(i32, Exit)> {
     let mut status = 0;
-    #[expect(unsafe_code, reason = "nix loses the end of a process killed by a real-time signal")]
+    #[expect(
+        unsafe_code,
+        reason = "nix loses the end of a process killed by a real-time signal"
+    )]
     // SAFETY: the pointer is that of a local.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
     let exit = match libc::WIFSIGNALED(status) {

@@ -181,7 +181,10 @@ fn terminal_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 pub(crate) fn spawn(blueprint: &Blueprint<'_>, ends: ChildEnds) -> io::Result<Pid> {
     let image = Image::new(blueprint)?;
     let ends = above_the_standard(ends)?;
-    #[expect(unsafe_code, reason = "nothing else creates a process with our own set-up")]
+    #[expect(
+        unsafe_code,
+        reason = "nothing else creates a process with our own set-up"
+    )]
     // SAFETY: the child calls only `set_up`, `become_program` and `tell`, which make system calls on
     // memory that was prepared before the fork and neither allocate nor take locks, and then ends.
     match unsafe { fork() } {
@@ -235,7 +238,10 @@ fn child(setup: &Setup, image: &Image, ends: &ChildEnds) -> Result<Infallible, F
         (ends.stdout.as_fd(), 1),
         (ends.stderr.as_fd(), 2),
     ];
-    let notify = ends.notify.as_ref().map(|(fd, number)| (fd.as_fd(), *number));
+    let notify = ends
+        .notify
+        .as_ref()
+        .map(|(fd, number)| (fd.as_fd(), *number));
     for (fd, number) in standard.into_iter().chain(notify) {
         duplicate(fd, number).map_err(Failure::Descriptors)?;
     }
@@ -248,7 +254,10 @@ fn child(setup: &Setup, image: &Image, ends: &ChildEnds) -> Result<Infallible, F
 
 fn duplicate(fd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     use std::os::fd::AsRawFd as _;
-    #[expect(unsafe_code, reason = "the target is a number that nobody owns in the child")]
+    #[expect(
+        unsafe_code,
+        reason = "the target is a number that nobody owns in the child"
+    )]
     // SAFETY: dup2 touches nothing but the descriptor table of the forked child.
     let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
     Errno::result(result).map(drop)

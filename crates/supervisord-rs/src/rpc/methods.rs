@@ -99,7 +99,6 @@ impl Methods {
                 self.signal(name, params).await
             }
             "sendProcessStdin" => self.stdin(params).await,
-            // Nobody listens for events, so an event is received as soon as it is sent.
             "sendRemoteCommEvent" => Ok(Value::Bool(true)),
             "addProcessGroup" | "removeProcessGroup" => self.groups(name, params).await,
             _ => {
@@ -145,7 +144,7 @@ impl Methods {
 
     async fn reload(&self) -> Result<Value, Fault> {
         let reread = |reply| Request::Reread(OnMistakes::Fault, reply);
-        let difference = self.handle.ask(reread).await?;
+        let difference = self.handle.ask(reread).await?.difference;
         let names = |names: Vec<String>| Value::Array(names.into_iter().map(Value::Text).collect());
         Ok(Value::Array(vec![Value::Array(vec![
             names(difference.added),

@@ -58,8 +58,12 @@ async fn unlisted(name: &str) -> Option<String> {
                 .apps
                 .iter()
                 .any(|app| app.name.to_lowercase().contains(&wanted));
-            return (!listed)
-                .then(|| format!("not started: no app named '{name}' is in {}", path.display()));
+            return (!listed).then(|| {
+                format!(
+                    "not started: no app named '{name}' is in {}",
+                    path.display()
+                )
+            });
         }
         if Instant::now() >= deadline {
             return Some(format!(

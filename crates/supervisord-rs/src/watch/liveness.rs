@@ -64,9 +64,7 @@ async fn question(
                 reply,
             };
             let _ = facts.send(Fact::Check(check)).await;
-            let (pid, end) = answer
-                .await
-                .map_err(|_| "supervisord stops".to_owned())??;
+            let (pid, end) = answer.await.map_err(|_| "supervisord stops".to_owned())??;
             finish(command, pid, end, liveness.timeout, facts).await
         }
     }
