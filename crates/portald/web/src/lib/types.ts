@@ -114,7 +114,7 @@ export interface System {
   memory_used_bytes: number | null;
   memory_total_bytes: number | null;
   memory_limited: boolean;
-  disks: { path: string; total_bytes: number; used_bytes: number }[];
+  disks: { path: string; total_bytes: number; used_bytes: number; problem: string }[];
   interval_seconds: number;
   cpu_history: number[];
   memory_history: number[];
