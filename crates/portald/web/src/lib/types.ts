@@ -45,6 +45,8 @@ export interface App {
   internal_port: number;
   outside_port: number | null;
   open_path: string;
+  /** Null while nobody has said. */
+  scheme: "http" | "https" | null;
   state: AppState;
   reason: string;
   is_portal: boolean;
