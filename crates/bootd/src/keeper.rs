@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Before a restart everything the dead supervisor has left behind is ended, so that its successor
-//! finds every port free. Runs on the init thread and never waits.
+//! finds every port free; what cannot be ended is told and left. Runs on the init thread and never
+//! waits.
 
 use std::{
     io,
@@ -128,7 +129,8 @@ impl Keeper {
     pub(crate) fn advance(&mut self, now: Instant) {
         if let Keeping::Clearing { session, kill_at } = self.keeping {
             let leftovers = Leftovers::find(session, &self.children);
-            if leftovers.is_empty() {
+            if leftovers.is_empty() || now >= kill_at + UNKILLABLE {
+                self.tell_of(&leftovers);
                 let until = now + brake(self.quick_deaths);
                 self.keeping = Keeping::Braking { until };
             } else if now >= kill_at {
@@ -207,6 +209,22 @@ impl Keeper {
         running
     }
 
+    /// What KILL does not end is stuck in the kernel or not ours to end.
+    fn tell_of(&self, leftovers: &Leftovers) {
+        if leftovers.is_empty() {
+            return;
+        }
+        let pids: Vec<String> = leftovers.pids().map(|pid| pid.to_string()).collect();
+        let names: Vec<&str> = leftovers.names().map(String::as_str).collect();
+        let text = format!(
+            "processes {} of {} cannot be ended; the supervisor is started beside them, and their \
+             programs may not be able to start again",
+            pids.join(", "),
+            names.join(", "),
+        );
+        self.board.notice("supervisor", text);
+    }
+
     fn restart(&mut self, now: Instant) {
         self.board.link(|link| {
             link.restarts += 1;
@@ -283,6 +301,8 @@ fn brake(quick_deaths: u32) -> Duration {
 const QUICK: Duration = Duration::from_secs(5);
 /// How long leftovers may take to end before they are killed.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// How long killed leftovers may take to be gone.
+const UNKILLABLE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LONGEST_BRAKE: Duration = Duration::from_secs(10);
 
