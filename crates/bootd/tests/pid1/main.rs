@@ -283,6 +283,8 @@ fn logins_and_shells_never_read_half_a_value() {
         let sourcing = format!("env -i {shell} -c 'set -a; . /etc/environment; env'");
         assert_eq!(read(&sourcing), all, "{shell}");
     }
+    let login_shell = "env -i /bin/su user -s /bin/sh -c 'bash --login -c env'";
+    assert_eq!(read(login_shell), all);
     let inherited = format!("tr '\\0' '\\n' < /proc/{pid}/environ");
     assert_eq!(read(&inherited), all);
 }
