@@ -60,6 +60,8 @@ enum Keeping {
     Clearing {
         session: i32,
         kill_at: Instant,
+        /// Counts from the first KILL: a container that was paused wakes up past all times.
+        give_up_at: Option<Instant>,
     },
     Braking {
         until: Instant,
@@ -121,20 +123,28 @@ impl Keeper {
         self.keeping = Keeping::Clearing {
             session,
             kill_at: now + LEFTOVER_GRACE,
+            give_up_at: None,
         };
         self.advance(now);
     }
 
     /// Does what is due.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if let Keeping::Clearing { session, kill_at } = self.keeping {
-            let leftovers = Leftovers::find(session, &self.children);
-            if leftovers.is_empty() || now >= kill_at + UNKILLABLE {
+        if let Keeping::Clearing {
+            session,
+            kill_at,
+            give_up_at,
+        } = &mut self.keeping
+        {
+            let leftovers = Leftovers::find(*session, &self.children);
+            let in_vain = give_up_at.is_some_and(|at| now >= at);
+            if leftovers.is_empty() || in_vain {
                 self.tell_of(&leftovers);
                 let until = now + brake(self.quick_deaths);
                 self.keeping = Keeping::Braking { until };
-            } else if now >= kill_at {
+            } else if now >= *kill_at {
                 leftovers.signal(Signal::SIGKILL);
+                give_up_at.get_or_insert(now + UNKILLABLE);
             }
         }
         if let Keeping::Braking { until } = self.keeping

@@ -135,7 +135,7 @@ fn outputs_that_nobody_reads_hold_neither_scripts_nor_init() {
     let size = instance.run("stat -c %s /var/log/portal/boot.log");
     assert_eq!(size.trim(), "3000000");
     let took = instance.end(Signal::SIGTERM);
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
 #[test]
