@@ -15,7 +15,7 @@ use std::{io, path::Path};
 
 pub(crate) use children::{Children, ExitWatch, Owner};
 pub(crate) use files::Disk;
-pub(crate) use process::{Ending, Group, Spawn, find};
+pub(crate) use process::{Ending, Group, Spawn, find, longest, too_long};
 pub(crate) use processes::{Process, Processes};
 pub(crate) use signals::{Request, Signals};
 

@@ -43,8 +43,8 @@ pub(crate) fn write_environment_file(work: &mut Work<'_>) -> Result<String, Stri
     for name in rendered.for_shells_only {
         work.notice(
             name,
-            "holds a # or a quote, which PAM cannot read: services and shells that source \
-             /etc/environment get it, other programs of a login do not",
+            "holds a # or a quote, which PAM cannot read from /etc/environment: services and login \
+             shells get it, other programs of a login and cron jobs do not",
         );
     }
     for name in rendered.left_out {
