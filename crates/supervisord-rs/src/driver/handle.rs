@@ -38,6 +38,8 @@ pub(crate) enum Request {
     Stdin(ProgramId, Vec<u8>, Reply<()>),
     /// Empty the logs of programs.
     ClearLogs(Target, mpsc::UnboundedSender<Outcome>),
+    /// Send an event of a client's to whoever listens.
+    RemoteEvent { kind: String, data: String },
     /// End without touching the programs; somebody else takes them over.
     Reexec(Reply<()>),
     /// Stop everything and end.

@@ -11,6 +11,7 @@ use supervisor_core::StateName;
 use crate::{
     config::{LogTarget, OutputConfig, ProgramConfig},
     driver::{ProgramStatus, Snapshot},
+    service::blocker,
     xmlrpc::Value,
 };
 
@@ -70,13 +71,19 @@ pub(crate) fn describe(program: &ProgramStatus, now: SystemTime) -> String {
                 format!("unknown error (try \"tail {}\")", program.view.id.name)
             }
         },
+        StateName::Stopped if program.view.held.is_some() => {
+            program.view.held.clone().unwrap_or_default()
+        }
         StateName::Stopped | StateName::Exited => match (program.started, program.stopped) {
             (None, _) => "Not started".to_owned(),
             (Some(_), stopped) => local(stopped.unwrap_or(UNIX_EPOCH)),
         },
-        StateName::Waiting | StateName::Starting | StateName::Stopping | StateName::Unknown => {
-            String::new()
+        StateName::Waiting => {
+            let waiting = program.view.waiting_for.iter();
+            let blockers: Vec<_> = waiting.map(|b| blocker(b, &program.config)).collect();
+            format!("waiting for {}", blockers.join(", "))
         }
+        StateName::Starting | StateName::Stopping | StateName::Unknown => String::new(),
     }
 }
 

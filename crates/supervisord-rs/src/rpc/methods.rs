@@ -99,7 +99,7 @@ impl Methods {
                 self.signal(name, params).await
             }
             "sendProcessStdin" => self.stdin(params).await,
-            "sendRemoteCommEvent" => Ok(Value::Bool(true)),
+            "sendRemoteCommEvent" => self.remote_event(params).await,
             "addProcessGroup" | "removeProcessGroup" => self.groups(name, params).await,
             _ => {
                 params.end()?;
@@ -245,6 +245,12 @@ impl Methods {
         let request = |reply| Request::Stdin(id, text.into_bytes(), reply);
         self.handle.ask(request).await?;
         Ok(Value::Bool(true))
+    }
+
+    async fn remote_event(&self, mut params: Params) -> Result<Value, Fault> {
+        let (kind, data) = (params.text()?, params.text()?);
+        params.end()?;
+        self.go(Request::RemoteEvent { kind, data }).await
     }
 
     async fn groups(&self, method: &str, mut params: Params) -> Result<Value, Fault> {
