@@ -105,9 +105,6 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     fn group(&mut self, section: &Section) -> Option<Draft> {
-        if self.ini.broken(&section.name).is_some() {
-            return None;
-        }
         let form = Form::new(section);
         let name = plain_name(section.suffix()).unwrap_or_else(|reason| {
             form.refuse_section(&reason);
@@ -187,6 +184,7 @@ impl Assembly<'_> {
         let mistakes = form.finish(()).err().unwrap_or_default();
         let before = self.notes.problems.len();
         let mut programs = self.programs(section, kind, &name);
+        self.only_last(section, &mut programs);
         let told = |refused: &Refused| {
             let known = &self.notes.problems[before..];
             known.iter().any(|problem| problem.text == refused.text)
@@ -210,21 +208,21 @@ impl Assembly<'_> {
     }
 
     fn programs(&mut self, section: &Section, kind: Kind, group: &str) -> Vec<Parsed> {
-        if let Some(problem) = self.ini.broken(&section.name) {
-            return stand_in(section, group, problem.to_string());
-        }
         let host = Value::Text(self.host.to_owned());
         let names = self.names.with("host_node_name", host);
         let (parsed, remarks) = program::parse(section, kind, group, &names, self.common);
         self.notes.warn(remarks);
-        parsed.unwrap_or_else(|refused| {
-            let before = self.notes.problems.len();
-            self.notes.refuse(section, refused);
-            let reasons = self.notes.problems[before..]
-                .iter()
-                .map(ToString::to_string);
-            stand_in(section, group, reasons.collect::<Vec<_>>().join("; "))
-        })
+        let before = self.notes.problems.len();
+        let mut reasons: Vec<_> = self.ini.broken(&section.name).into_iter().collect();
+        let refused = match parsed {
+            Ok(parsed) if reasons.is_empty() => return parsed,
+            Ok(_) => Vec::new(),
+            Err(refused) => refused,
+        };
+        self.notes.refuse(section, refused);
+        reasons.extend(&self.notes.problems[before..]);
+        let reasons: Vec<_> = reasons.into_iter().map(ToString::to_string).collect();
+        stand_in(section, group, reasons.join("; "))
     }
 
     /// Of two members with one name the last is used, in the place of the first.
@@ -240,10 +238,14 @@ impl Assembly<'_> {
                 }
                 Some(at) => {
                     let text = format!(
-                        "programs: more than one process is called '{name}'; only the last one is \
+                        "more than one process is called '{name}'; only the last one is \
                          used"
                     );
-                    let place = group.place_of("programs").clone();
+                    let key = match group.raw("programs") {
+                        Some(_) => "programs",
+                        None => "process_name",
+                    };
+                    let place = group.place_of(key).clone();
                     let problem = group.problem(Refused { place, text }, ProblemKind::Mistake);
                     if !self.notes.suspicions.contains(&problem) {
                         self.notes.suspicions.push(problem);
