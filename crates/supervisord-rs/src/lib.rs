@@ -8,6 +8,7 @@ mod fault;
 mod getopt;
 mod logs;
 mod options;
+mod pidproxy;
 mod process;
 mod readiness;
 mod rpc;
@@ -17,6 +18,10 @@ mod telemetry;
 mod xmlrpc;
 
 pub use entry::main;
+pub use pidproxy::main as pidproxy;
+
+/// What `echo_supervisord_conf` prints.
+pub const SAMPLE_CONFIGURATION: &str = include_str!("sample.conf");
 
 /// Variable in which bootd names the descriptor of its channel.
 const BOOTD_FD: &str = "BERTH_BOOTD_FD";

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use supervisor_core::ProgramId;
 
 use super::{
-    GroupConfig, GroupKind, LogLevel, Problem, ProblemKind, ProgramConfig, Refused, dependencies,
+    GroupConfig, GroupKind, LogLevel, Place, Problem, ProblemKind, ProgramConfig, Refused,
+    dependencies,
     form::Form,
     ini::{Ini, Section},
     names::{Names, Value},
@@ -22,6 +23,9 @@ pub(super) struct Draft {
     pub(super) priority: i64,
     pub(super) kind: GroupKind,
     pub(super) programs: Vec<Parsed>,
+    /// The section that makes it, and where that stands.
+    section: String,
+    place: Place,
 }
 
 /// The groups of `ini`, sorted by priority, then name.
@@ -148,6 +152,8 @@ impl Assembly<'_> {
             priority,
             kind: GroupKind::Programs,
             programs,
+            section: section.name.clone(),
+            place: section.place.clone(),
         };
         match form.finish(()) {
             Ok(()) => Some(draft),
@@ -204,6 +210,8 @@ impl Assembly<'_> {
             // What is refused needs no socket and gets no events.
             kind: pool.filter(|_| !refused).unwrap_or(GroupKind::Programs),
             programs,
+            section: section.name.clone(),
+            place: section.place.clone(),
         })
     }
 
@@ -275,10 +283,16 @@ fn only_first(drafts: &mut Vec<Draft>, notes: &mut Notes) {
     drafts.retain(|draft| {
         let first = seen.insert(draft.name.clone());
         if !first {
-            notes.warn(vec![format!(
-                "more than one group is called '{}'; only the first one is used",
-                draft.name
-            )]);
+            notes.suspicions.push(Problem {
+                file: draft.place.file.to_path_buf(),
+                line: draft.place.line,
+                section: draft.section.clone(),
+                text: format!(
+                    "another group is called '{}', too; this one is not used",
+                    draft.name
+                ),
+                kind: ProblemKind::Mistake,
+            });
         }
         first
     });

@@ -17,13 +17,11 @@ pub(super) fn supervisor_enabled(ini: &Ini, names: &Names, notes: &mut Notes) ->
         for key in section.keys().filter(|key| *key != FACTORY) {
             if form.text(key, names).is_some() {
                 let text = "is ignored; the original does not start with it";
-                form.remark(format!("For [{}], {key} {text}", section.name));
                 let refused = section.refused(key, text);
                 let problem = section.problem(refused, ProblemKind::Mistake);
                 notes.suspicions.push(problem);
             }
         }
-        notes.warn(form.take_remarks());
         match form.finish(()) {
             Err(refused) => {
                 notes.refuse(section, refused);
