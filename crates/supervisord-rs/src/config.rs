@@ -31,6 +31,7 @@ mod pools;
 mod problem;
 mod program;
 mod read;
+mod search;
 mod servers;
 mod values;
 
@@ -40,7 +41,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::flags as parse;
 pub(crate) use self::problem::{Place, Refused};
 pub use self::{
     client::client_section,
@@ -61,6 +61,7 @@ pub use self::{
     servers::{InetServer, UnixServer},
     values::{LogLevel, signal_name, signal_number},
 };
+pub(crate) use self::{daemon_section::MainLogTarget, flags as parse, search::search_paths};
 
 /// Everything the configuration says.
 #[derive(Clone, Debug)]
