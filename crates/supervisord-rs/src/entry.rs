@@ -21,7 +21,7 @@ use crate::{
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
     process::{self, Custody, FileLimit, Held},
-    rpc::{Door, Server},
+    rpc::open_servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -166,7 +166,7 @@ async fn run(
         epoch,
         overrides: options,
     });
-    if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
+    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
         return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
@@ -239,58 +239,6 @@ fn introduce(config: &Config, log: &MainLog) {
     } else if config.daemon.user.is_some() {
         log.info(&format!("Set uid to user {} succeeded", Uid::current()));
     }
-}
-
-/// Opens the servers of the configuration.
-async fn open_doors(
-    config: &Config,
-    handle: &Handle,
-    log: &MainLog,
-    tasks: &Tasks,
-) -> Result<(), String> {
-    let mut doors = Vec::new();
-    for inet in &config.inet {
-        let door = Door::inet(inet).await.map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}:{}: {error}",
-                inet.host, inet.port
-            )
-        })?;
-        doors.push((inet.section.clone(), door, inet.credentials.clone()));
-    }
-    for unix in &config.unix {
-        let door = Door::unix(unix).map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}: {error}",
-                unix.file.display()
-            )
-        })?;
-        doors.push((unix.section.clone(), door, unix.credentials.clone()));
-    }
-    if config.rpc {
-        log.info("RPC interface 'supervisor' initialized");
-    }
-    for (name, door, credentials) in doors {
-        if credentials.is_none() {
-            log.critical(&format!(
-                "Server '{name}' running without any HTTP authentication checking"
-            ));
-        }
-        let server = Server::new(
-            handle.clone(),
-            log.clone(),
-            config.rpc,
-            credentials,
-            tasks.clone(),
-        );
-        let stop = tasks.stop().token();
-        tasks.spawn(
-            "http server",
-            info_span!("http", name),
-            server.serve(door, stop),
-        );
-    }
-    Ok(())
 }
 
 /// Opens the gRPC socket. Without it the programs still run, so a failure is only told.
