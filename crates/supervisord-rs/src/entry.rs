@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,11 +16,11 @@ use tracing::{info, info_span, warn};
 
 use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
-    config::{Config, DaemonSection},
+    config::{Config, DaemonSection, search_paths},
     driver::{Driver, Handle, Parts, report},
-    logs::{MainLog, Stdout},
+    logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Channel},
+    process::{self, Custody, FileLimit, Held},
     rpc::open_servers,
     service::Service,
     signals::Signals,
@@ -30,19 +31,15 @@ use crate::{
 /// command line or configuration, 1 when it could not start otherwise.
 pub fn main() -> ExitCode {
     process::prepare();
-    let arguments: Vec<_> = std::env::args_os()
-        .skip(1)
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let arguments: Vec<_> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let environment: BTreeMap<_, _> = std::env::vars_os()
-        .map(|(k, v)| {
-            (
-                k.to_string_lossy().into_owned(),
-                v.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
-    let options = match Options::parse(&arguments) {
+    let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let environment = readable(&inherited);
+    let own_home = environment.get("HOME").map(Path::new);
+    let options = match Options::parse(&arguments, own_home) {
         Ok(options) => options,
         Err(error) => return usage(&error),
     };
@@ -51,32 +48,47 @@ pub fn main() -> ExitCode {
         Mode::Help => return say(HELP),
         Mode::Run | Mode::Check => {}
     }
-    let Some(file) = options.configuration.clone().or_else(find_configuration) else {
-        return usage(&format!(
-            "No config file found at default paths ({}); use the -c option to specify a config \
-             file at a different path",
-            SEARCHED.join(", ")
-        ));
+    let file = match options.configuration.clone() {
+        Some(file) => file,
+        None => match find_configuration(Path::new(&program)) {
+            Ok(file) => file,
+            Err(error) => return usage(&error),
+        },
     };
+    if options.mode == Mode::Check {
+        return check(&file, &environment);
+    }
     let mut config = match Config::load(&file, &environment) {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
-    if options.mode == Mode::Check {
-        return check(&config);
-    }
     options.apply(&mut config.daemon);
-    if let Err(error) = process::raise_file_limit(config.daemon.minfds) {
-        return usage(&error);
-    }
+    let files = match process::raise_file_limit(config.daemon.minfds) {
+        Ok(files) => files,
+        Err(error) => return usage(&error),
+    };
     if let Err(error) = settle_in(&config.daemon) {
         return usage(&error);
     }
     telemetry::install(&environment);
     match daemon::runtime() {
-        Ok(runtime) => runtime.block_on(run(config, options, environment)).into(),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(config, options, environment, inherited, files));
+            // A task that is stuck in a file system that hangs is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => usage(&format!("failed to start the runtime: {error}")),
     }
+}
+
+/// Names and values as text, which is what configuration files can refer to.
+fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
+    let text = |value: &OsString| value.to_string_lossy().into_owned();
+    let pairs = inherited
+        .iter()
+        .map(|(name, value)| (text(name), text(value)));
+    pairs.collect()
 }
 
 /// Goes to the background and to another account, if so configured.
@@ -112,50 +124,107 @@ fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
         .map_err(|error| format!("could not become {name}: {error}"))
 }
 
-async fn run(config: Config, options: Options, environment: BTreeMap<String, String>) -> Exit {
+async fn run(
+    config: Config,
+    options: Options,
+    environment: BTreeMap<String, String>,
+    inherited: BTreeMap<OsString, OsString>,
+    files: FileLimit,
+) -> ExitCode {
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
     let tasks = Tasks::new(stop.clone());
-    let (signals, stdout) = match (Signals::listen(), Stdout::start()) {
-        (Ok(signals), Ok(stdout)) => (signals, stdout),
-        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
+    let (signals, outlets) = match (Signals::listen(), Outlets::start()) {
+        (Ok(signals), Ok(outlets)) => (signals, outlets),
+        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()).into(),
     };
     let heard = config.daemon.nodaemon && !config.daemon.silent;
-    let log = MainLog::open(&config.daemon, heard.then(|| stdout.clone()));
+    let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
     introduce(&config, &log);
+    let (custody, kept) = take_over(&environment, epoch).await;
+    let (bootd, held) = kept.unzip();
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
         environment: environment.clone(),
-        log: log.clone(),
-        stdout: stdout.clone(),
+        inherited,
+        files,
+        destinations: Destinations {
+            outlets: outlets.clone(),
+            files: Files::default(),
+            log: log.clone(),
+        },
         tasks: tasks.clone(),
+        custody,
+        bootd,
+        held: held.unwrap_or_default(),
+        state_dir: directory(
+            &environment,
+            "SUPERVISORD_STATE_DIR",
+            "/var/lib/berth/supervisord",
+        ),
+        cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,
     });
     if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
-        return refuse(&error);
+        return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
-    open_channel(&environment, epoch, &tasks);
     let pidfile = write_pid(&config.daemon, &log);
     log.info(&format!(
         "supervisord started with pid {}",
         std::process::id()
     ));
     info!(version = SUPERVISOR_VERSION, config = %config.file.display(), "supervisord is ready");
-    driver.run(signals).await;
+    let code = driver.run(signals).await;
     if let Some(pidfile) = pidfile {
         let _ = fs::remove_file(pidfile);
     }
     stop.request();
     let outcome = tasks.shut_down(GRACE).await;
-    stdout.flush(FLUSH);
+    outlets.stdout().flush(FLUSH);
     match outcome {
         Outcome::Drained => info!("supervisord stopped"),
         // The exit code stays 0, as every client of the original expects after a shutdown.
         Outcome::Abandoned(left) => warn!(?left, "supervisord stopped and left tasks behind"),
     }
-    Exit::Clean
+    ExitCode::from(code)
+}
+
+/// Greets bootd, if it is our parent, and takes over what it kept.
+async fn take_over(
+    environment: &BTreeMap<String, String>,
+    epoch: u64,
+) -> (Option<Custody>, Option<(u64, Vec<Held>)>) {
+    let Some(value) = environment.get(BOOTD_FD) else {
+        info!("no channel to bootd; programs do not survive us");
+        return (None, None);
+    };
+    let custody = match Custody::adopt(value) {
+        Ok(custody) => custody,
+        Err(error) => {
+            warn!(%error, "no channel to bootd");
+            return (None, None);
+        }
+    };
+    match tokio::time::timeout(GREETING, custody.greet(epoch)).await {
+        Ok(Ok((bootd, held))) => {
+            info!(bootd, held = held.len(), "bootd has answered");
+            (Some(custody), Some((bootd, held)))
+        }
+        Ok(Err(error)) => {
+            warn!(%error, "bootd does not answer; programs do not survive us");
+            (None, None)
+        }
+        Err(_) => {
+            warn!("bootd does not answer in time; programs do not survive us");
+            (None, None)
+        }
+    }
+}
+
+fn directory(environment: &BTreeMap<String, String>, name: &str, default: &str) -> PathBuf {
+    PathBuf::from(environment.get(name).map_or(default, String::as_str))
 }
 
 /// The first lines of the main log.
@@ -203,35 +272,6 @@ fn open_grpc(
     });
 }
 
-/// Greets bootd, if it is our parent, and keeps the channel open.
-fn open_channel(environment: &BTreeMap<String, String>, epoch: u64, tasks: &Tasks) {
-    let Some(value) = environment.get(BOOTD_FD) else {
-        return info!("no channel to bootd; running without it");
-    };
-    let channel = match Channel::adopt(value) {
-        Ok(channel) => channel,
-        Err(error) => return warn!(error = %error, "no channel to bootd"),
-    };
-    let stop = tasks.stop().token();
-    let talk = async move {
-        match channel.greet(epoch).await {
-            Ok(answer) => info!(answer, "bootd has answered"),
-            Err(error) => return warn!(%error, "bootd does not answer"),
-        }
-        loop {
-            if let Err(error) = channel.receive().await {
-                return warn!(%error, "the channel to bootd is closed");
-            }
-        }
-    };
-    tasks.spawn("bootd channel", info_span!("bootd"), async move {
-        tokio::select! {
-            () = talk => {}
-            () = stop.cancelled() => {}
-        }
-    });
-}
-
 fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
     let path = crate::config::absolute(&daemon.pidfile);
     match fs::write(&path, format!("{}\n", std::process::id())) {
@@ -243,15 +283,31 @@ fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
     }
 }
 
-fn find_configuration() -> Option<PathBuf> {
-    SEARCHED
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.exists())
+fn find_configuration(program: &Path) -> Result<PathBuf, String> {
+    if Uid::current().is_root() {
+        complain(
+            "supervisord runs as root and looks for its configuration in several places, among \
+             them the current directory; give an absolute path with -c to be safe",
+        );
+    }
+    let searched = search_paths(program);
+    let found = searched.iter().find(|path| path.exists());
+    found.cloned().ok_or_else(|| {
+        let searched: Vec<_> = searched.iter().map(|p| p.display().to_string()).collect();
+        format!(
+            "No config file found at default paths ({}); use the -c option to specify a config \
+             file at a different path",
+            searched.join(", ")
+        )
+    })
 }
 
-fn check(config: &Config) -> ExitCode {
-    let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
+fn check(file: &Path, environment: &BTreeMap<String, String>) -> ExitCode {
+    let problems = match Config::check(file, environment) {
+        Ok(problems) => problems,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if problems.is_empty() {
         return Exit::Clean.into();
     }
@@ -280,40 +336,39 @@ fn say(text: &str) -> ExitCode {
     Exit::Clean.into()
 }
 
-const SEARCHED: &[&str] = &[
-    "supervisord.conf",
-    "etc/supervisord.conf",
-    "/etc/supervisord.conf",
-    "/etc/supervisor/supervisord.conf",
-];
-
 const HELP: &str = "\
-supervisord -- run a set of programs.
+supervisord -- run a set of applications and keep them running.
 
 Usage: supervisord [options]
 
 Options:
--c/--configuration FILE -- configuration file path (searched for if not given)
--n/--nodaemon -- run in the foreground
--s/--silent -- no logs on stdout
+-c/--configuration FILENAME -- configuration file (searched for if not given)
+-n/--nodaemon -- stay in the foreground (same as nodaemon=true)
+-s/--silent -- no log on stdout (same as silent=true)
 -h/--help -- print this message and exit
 -v/--version -- print the version and exit
--u/--user USER -- run as this user
+-u/--user USER -- run as this user, by name or number
 -m/--umask UMASK -- umask when going to the background (default 022)
 -d/--directory DIRECTORY -- directory when going to the background
--l/--logfile FILENAME -- main log
+-l/--logfile FILENAME -- use FILENAME as the main log
 -y/--logfile_maxbytes BYTES -- size at which the main log is rotated
--z/--logfile_backups NUM -- rotated main logs that are kept
+-z/--logfile_backups NUM -- number of rotated main logs that are kept
 -e/--loglevel LEVEL -- critical, error, warn, info, debug, trace or blather
--j/--pidfile FILENAME -- where the pid is written
+-j/--pidfile FILENAME -- write our pid to FILENAME
 -i/--identifier STR -- identifier of this instance
 -q/--childlogdir DIRECTORY -- where automatically named logs go
 -k/--nocleanup -- keep automatically named logs of earlier runs
--a/--minfds NUM -- limit of open files to ask for
--t/--strip_ansi -- strip escape sequences from the logs of programs
---minprocs NUM -- accepted and ignored
---check [FILE] -- list every mistake in the configuration and exit";
+-a/--minfds NUM -- number of file descriptors that must be available
+-t/--strip_ansi -- strip escape sequences from the output of programs
+--minprocs NUM -- number of processes that must be available
+--profile_options OPTIONS -- accepted and ignored
+--check [FILENAME] -- list everything that is wrong with the configuration and
+                      exit, with status 0 if nothing is
 
+Berth's own keys are described in docs/supervisord-extensions.md.";
+
+/// How long bootd may take to say what it kept.
+const GREETING: Duration = Duration::from_secs(2);
 /// How long our own tasks may take once all programs have ended.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long a slow reader of our output may take.

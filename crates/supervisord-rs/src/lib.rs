@@ -4,19 +4,26 @@ pub mod config;
 pub mod ctl;
 mod driver;
 mod entry;
+mod events;
 mod fault;
 mod getopt;
 mod logs;
+mod memory;
 mod options;
+mod pidproxy;
 mod process;
-mod readiness;
 mod rpc;
 mod service;
 mod signals;
 mod telemetry;
+mod watch;
 mod xmlrpc;
 
 pub use entry::main;
+pub use pidproxy::main as pidproxy;
+
+/// What `echo_supervisord_conf` prints.
+pub const SAMPLE_CONFIGURATION: &str = include_str!("sample.conf");
 
 /// Variable in which bootd names the descriptor of its channel.
 const BOOTD_FD: &str = "BERTH_BOOTD_FD";

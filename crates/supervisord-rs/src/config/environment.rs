@@ -22,38 +22,50 @@ pub(crate) fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(pairs)
 }
 
+/// The tokens of Python's `shlex` in its own (not POSIX) mode.
 fn tokens(text: &str) -> Result<Vec<String>, String> {
     let mut tokens = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
-        if char.is_whitespace() {
-            continue;
-        }
-        if char == '#' {
-            while chars.next_if(|c| *c != '\n').is_some() {}
-        } else if char == '"' || char == '\'' {
-            let mut token = String::from(char);
-            loop {
-                let next = chars
-                    .next()
-                    .ok_or_else(|| format!("no closing quotation in '{text}'"))?;
-                token.push(next);
-                if next == char {
-                    break;
+        match char {
+            ' ' | '\t' | '\r' | '\n' => {}
+            '#' => skip_line(&mut chars),
+            '"' | '\'' => {
+                let rest = quoted(char, &mut chars)
+                    .ok_or_else(|| format!("No closing quotation in '{text}'"))?;
+                tokens.push(rest);
+            }
+            char if is_word(char) => {
+                let mut token = String::from(char);
+                // A comment inside a word is skipped, and the word goes on on the next line.
+                while let Some(next) = chars.next_if(|c| is_word(*c) || "\"'#".contains(*c)) {
+                    match next {
+                        '#' => skip_line(&mut chars),
+                        next => token.push(next),
+                    }
                 }
+                tokens.push(token);
             }
-            tokens.push(token);
-        } else if is_word(char) {
-            let mut token = String::from(char);
-            while let Some(next) = chars.next_if(|c| is_word(*c) || *c == '"' || *c == '\'') {
-                token.push(next);
-            }
-            tokens.push(token);
-        } else {
-            tokens.push(char.to_string());
+            char => tokens.push(char.to_string()),
         }
     }
     Ok(tokens)
+}
+
+/// What follows an opening quote, with both quotes.
+fn quoted(quote: char, chars: &mut impl Iterator<Item = char>) -> Option<String> {
+    let mut token = String::from(quote);
+    loop {
+        let next = chars.next()?;
+        token.push(next);
+        if next == quote {
+            return Some(token);
+        }
+    }
+}
+
+fn skip_line(chars: &mut impl Iterator<Item = char>) {
+    chars.find(|char| *char == '\n');
 }
 
 fn is_word(char: char) -> bool {
@@ -82,6 +94,11 @@ mod tests {
             ("A=1,A=2", "A=2"),
             ("PATH=/usr/bin:/bin,X=a-b", "PATH=/usr/bin:/bin|X=a-b"),
             ("", ""),
+            ("A=1;B=2", "A=1|B=2"),
+            ("A=foo#bar\nbaz,B=2", "A=foobaz|B=2"),
+            ("A=a\"b\"", "A=a\"b"),
+            ("A=\\n", "A=\\"),
+            ("A=é", "A=é"),
         ] {
             assert_eq!(parsed(text), expected, "{text}");
         }
@@ -89,7 +106,17 @@ mod tests {
 
     #[test]
     fn values_that_are_not_one_token_are_refused() {
-        for text in ["A=a@b", "A=#x", "A=b*c", "A=1 B=2", "A=,B=1", "A", "A=\"x"] {
+        for text in [
+            "A=a@b",
+            "A=#x",
+            "A=b*c",
+            "A=1 B=2",
+            "A=,B=1",
+            "A",
+            "A=\"x",
+            "A=\"x\"y,B=2",
+            "A=a;b",
+        ] {
             assert!(pairs(text).is_err(), "{text}");
         }
     }

@@ -1,17 +1,12 @@
-//! `[group:x]`, and the groups that programs outside any group are of their own.
+//! Groups of processes and what changes between two sets of them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::BTreeSet;
+use std::{fmt, path::PathBuf};
 
+use nix::unistd::{Gid, Uid};
 use supervisor_core::GroupSpec;
 
-use super::{
-    DaemonSection, Names, Problem, ProblemKind, ProgramConfig, Refused,
-    ini::{Ini, Section},
-    values::{integer, plain_name},
-};
+use super::{EventType, ProgramConfig};
 
 /// A group of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +15,68 @@ pub struct GroupConfig {
     pub name: String,
     /// Lower starts first.
     pub priority: i64,
-    /// In order of priority, then name.
+    /// What is special about its members.
+    pub kind: GroupKind,
+    /// In the order in which they start.
     pub programs: Vec<ProgramConfig>,
+}
+
+/// What kind of section a group comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// `[program:x]` or `[group:x]`.
+    Programs,
+    /// `[eventlistener:x]`: a pool that events are sent to.
+    Listeners(ListenerConfig),
+    /// `[fcgi-program:x]`: all members get the same socket as descriptor 0.
+    Fcgi(SocketConfig),
+}
+
+/// What a pool of event listeners wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Types of events; a parent stands for all below it.
+    pub events: BTreeSet<EventType>,
+    /// Events that are kept while no listener is ready, at least 1.
+    pub buffer_size: usize,
+    /// The Python callable that would judge answers; only the default one is known here.
+    pub result_handler: String,
+}
+
+/// A socket that is opened for a group of FastCGI programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// Where it is.
+    pub address: SocketAddress,
+    /// Owner of a Unix socket, if not ours.
+    pub owner: Option<(Uid, Option<Gid>)>,
+    /// Mode of a Unix socket.
+    pub mode: u32,
+    /// Length of its queue, if not the system's own.
+    pub backlog: Option<u16>,
+}
+
+/// Where a socket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketAddress {
+    /// `tcp://host:port`.
+    Tcp {
+        /// Host name or address, in lower case.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// `unix:///path`.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for SocketAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
 }
 
 /// What changed between two configurations, by names of groups.
@@ -46,6 +101,35 @@ impl GroupConfig {
     }
 }
 
+impl GroupConfig {
+    /// What is different in another configuration of the same group.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.priority != other.priority {
+            differences.push("priority".to_owned());
+        }
+        if self.kind != other.kind {
+            differences.push("events or socket".to_owned());
+        }
+        for program in &other.programs {
+            let name = &program.id.name;
+            match self.programs.iter().find(|old| old.id == program.id) {
+                None => differences.push(format!("{name}: new")),
+                Some(old) => {
+                    let keys = old.differences(program).into_iter();
+                    differences.extend(keys.map(|key| format!("{name}: {key}")));
+                }
+            }
+        }
+        let gone = self.programs.iter().filter(|old| {
+            let mut others = other.programs.iter();
+            !others.any(|program| program.id == old.id)
+        });
+        differences.extend(gone.map(|old| format!("{}: gone", old.id.name)));
+        differences
+    }
+}
+
 /// What turns `active` into `wanted`.
 pub fn difference<'a>(
     active: impl Iterator<Item = &'a GroupConfig> + Clone,
@@ -63,149 +147,3 @@ pub fn difference<'a>(
     difference.removed = gone.map(|group| group.name.clone()).collect();
     difference
 }
-
-/// The groups of `ini`, sorted by priority, then name.
-pub(super) fn parse(
-    ini: &Ini,
-    names: &Names,
-    daemon: &DaemonSection,
-    problems: &mut Vec<Problem>,
-) -> Vec<GroupConfig> {
-    let mut parser = Parser {
-        ini,
-        names,
-        environment: &daemon.environment,
-        problems,
-        taken: BTreeSet::new(),
-    };
-    let mut groups: Vec<GroupConfig> = Vec::new();
-    for section in ini.sections().filter(|s| s.name.starts_with("group:")) {
-        if let Some(group) = parser.group(section) {
-            groups.push(group);
-        }
-    }
-    for section in ini.sections().filter(|s| s.name.starts_with(PROGRAM)) {
-        if !parser.taken.contains(&section.name) {
-            groups.extend(parser.lone(section));
-        }
-    }
-    for section in ini.sections() {
-        parser.unsupported(section);
-    }
-    // Of two groups with one name only the first is ever active.
-    let mut seen = BTreeSet::new();
-    groups.retain(|group| seen.insert(group.name.clone()));
-    groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-    groups
-}
-
-struct Parser<'a> {
-    ini: &'a Ini,
-    names: &'a Names,
-    environment: &'a BTreeMap<String, String>,
-    problems: &'a mut Vec<Problem>,
-    /// Program sections that belong to a group.
-    taken: BTreeSet<String>,
-}
-
-impl Parser<'_> {
-    fn group(&mut self, section: &Section) -> Option<GroupConfig> {
-        let parsed = self.group_head(section);
-        let (name, priority, members) = match parsed {
-            Ok(head) => head,
-            Err(refused) => {
-                self.refuse(section, refused);
-                return None;
-            }
-        };
-        let mut programs = Vec::new();
-        for member in members {
-            let full = format!("{PROGRAM}{member}");
-            let Some(program) = self.ini.section(&full) else {
-                let text = format!("names unknown program {member}");
-                self.refuse(section, section.refused("programs", &text));
-                continue;
-            };
-            self.taken.insert(full);
-            programs.extend(self.programs(program, &name));
-        }
-        Some(GroupConfig {
-            name,
-            priority,
-            programs,
-        })
-    }
-
-    fn group_head(&self, section: &Section) -> Result<(String, i64, Vec<String>), Refused> {
-        let name = plain_name(section.suffix()).map_err(|text| Refused {
-            line: section.line,
-            text,
-        })?;
-        let members = section.required("programs", self.names)?;
-        let priority = section.value("priority", self.names, 999, integer)?;
-        let members = members
-            .split(',')
-            .map(|member| member.trim().to_owned())
-            .filter(|member| !member.is_empty());
-        Ok((name, priority, members.collect()))
-    }
-
-    fn lone(&mut self, section: &Section) -> Option<GroupConfig> {
-        let name = match plain_name(section.suffix()) {
-            Ok(name) => name,
-            Err(text) => {
-                let line = section.line;
-                self.refuse(section, Refused { line, text });
-                return None;
-            }
-        };
-        // A wrong priority is reported when the program itself is read.
-        let priority = section.value("priority", self.names, 999, integer);
-        Some(GroupConfig {
-            programs: self.programs(section, &name),
-            priority: priority.unwrap_or(999),
-            name,
-        })
-    }
-
-    fn programs(&mut self, section: &Section, group: &str) -> Vec<ProgramConfig> {
-        let stand_in = |problem: &Problem| {
-            let name = section.suffix().trim();
-            let (file, text) = (section.file.clone(), problem.to_string());
-            vec![ProgramConfig::refused(name, group, file, text)]
-        };
-        if let Some(problem) = self.ini.broken(&section.name) {
-            return stand_in(problem);
-        }
-        match ProgramConfig::parse(section, group, self.names, self.environment) {
-            Ok(programs) => programs,
-            Err(refused) => {
-                let problem = section.problem(refused);
-                self.problems.push(problem.clone());
-                stand_in(&problem)
-            }
-        }
-    }
-
-    fn unsupported(&mut self, section: &Section) {
-        let Some(kind) = ["eventlistener", "fcgi-program"]
-            .iter()
-            .find(|kind| section.name.starts_with(&format!("{kind}:")))
-        else {
-            return;
-        };
-        self.problems.push(Problem {
-            file: PathBuf::from(&section.file),
-            line: section.line,
-            section: section.name.clone(),
-            text: format!("{kind} sections are not supported yet; the section is ignored"),
-            kind: ProblemKind::Unsupported,
-        });
-    }
-
-    fn refuse(&mut self, section: &Section, refused: Refused) {
-        self.problems.push(section.problem(refused));
-    }
-}
-
-const PROGRAM: &str = "program:";

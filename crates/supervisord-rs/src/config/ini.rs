@@ -1,66 +1,137 @@
 //! The grammar of the files: Python's raw `ConfigParser`, not strict, without interpolation.
 //!
 //! A line that cannot be understood costs its section; text before the first section costs the
-//! file.
+//! file. Everything is kept with its place, so that a mistake can be found.
 
-use std::path::{Path, PathBuf};
+mod line;
 
-use super::{Names, Problem, ProblemKind, Refused, expand::expand};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use self::line::{Continued, Line, lines};
+use super::{Place, Problem, ProblemKind, Refused, expand::expand, names::Names};
 
 /// All files read so far, merged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ini {
     sections: Vec<Section>,
+    by_name: BTreeMap<String, usize>,
     /// `[DEFAULT]`, whose entries every section has.
-    defaults: Vec<Entry>,
+    defaults: Entries,
     problems: Vec<Problem>,
+    /// The first problem of each section that has one.
+    broken: BTreeMap<String, usize>,
 }
 
 /// A section, merged from all files that have it.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) name: String,
-    /// The file that has it first, and the line of its header there.
-    pub(crate) file: PathBuf,
-    pub(crate) line: u32,
-    entries: Vec<Entry>,
-    defaults: Vec<Entry>,
+    /// Where its header stands first.
+    pub(crate) place: Place,
+    entries: Entries,
+    defaults: Arc<Entries>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
-    key: String,
     value: String,
-    file: PathBuf,
-    line: u32,
+    place: Place,
+}
+
+type Entries = BTreeMap<String, Entry>;
+
+/// Where the reader of a file stands.
+#[derive(Debug)]
+enum At {
+    /// Before the first header.
+    Nowhere,
+    Defaults,
+    Section(usize),
 }
 
 impl Ini {
     /// Adds a file; later entries win over earlier ones.
-    pub(crate) fn read(&mut self, file: &Path, text: &str) {
-        if text.starts_with('\u{feff}') {
+    pub(crate) fn read(&mut self, file: &Path, bytes: &[u8]) {
+        if bytes.starts_with(b"\xef\xbb\xbf") {
             let text = "starts with a byte order mark; save it without one".to_owned();
             return self.refuse_file(file, text);
         }
-        let mut reader = Reader {
-            file,
-            section: None,
-            entry: None,
-            indent: 0,
-        };
-        for (number, line) in (1u32..).zip(text.lines()) {
-            if let Err(text) = reader.line(self, number, line) {
-                let Some(section) = reader.section.clone() else {
-                    return self.refuse(file, number, String::new(), text);
-                };
-                self.refuse(file, number, section, text);
+        let file: Arc<Path> = file.into();
+        let mut at = At::Nowhere;
+        let mut key: Option<String> = None;
+        let mut indent = 0;
+        for (number, text) in (1u32..).zip(lines(bytes)) {
+            let place = Place {
+                file: Arc::clone(&file),
+                line: number,
+            };
+            let continued = match (&at, &key) {
+                (At::Nowhere, _) | (_, None) => Continued::No,
+                (At::Defaults | At::Section(_), Some(_)) => Continued::From(indent),
+            };
+            let line = Line::parse(&text, continued, &mut indent);
+            if line.has_content() && text.contains(char::REPLACEMENT_CHARACTER) {
+                let text = "holds bytes that are not UTF-8".to_owned();
+                self.refuse_at(&at, &place, text);
+            }
+            match line {
+                Line::Nothing => {}
+                Line::Blank => self.append(&at, key.as_ref(), ""),
+                Line::More(value) => self.append(&at, key.as_ref(), value),
+                Line::Header(name) => {
+                    at = self.open(name, place);
+                    key = None;
+                }
+                Line::Pair { .. } | Line::Garbage(_) if matches!(at, At::Nowhere) => {
+                    let text = format!(
+                        "\"{}\" stands before the first [section]; the file is refused",
+                        shortened(&text)
+                    );
+                    self.refuse(place, String::new(), text);
+                    break;
+                }
+                Line::Pair { key: name, value } => {
+                    self.set(&at, name.clone(), value, place);
+                    key = Some(name);
+                }
+                Line::Garbage(text) => {
+                    let text = format!(
+                        "\"{}\" is neither a [section] nor \"key = value\"",
+                        shortened(text)
+                    );
+                    self.refuse_at(&at, &place, text);
+                }
+            }
+        }
+        self.finish_file();
+    }
+
+    /// Replaces `%(here)s` in everything read so far, as the original does after each file when
+    /// there is an `[include]`.
+    pub(crate) fn expand_here(&mut self, here: &Path) {
+        let here = here.to_string_lossy();
+        for section in &mut self.sections {
+            let inherited = section
+                .defaults
+                .iter()
+                .filter(|(key, entry)| {
+                    entry.value.contains(HERE) && !section.entries.contains_key(*key)
+                })
+                .map(|(key, entry)| (key.clone(), entry.clone()));
+            let inherited: Vec<_> = inherited.collect();
+            section.entries.extend(inherited);
+            for entry in section.entries.values_mut() {
+                if entry.value.contains(HERE) {
+                    entry.value = entry.value.replace(HERE, &here);
+                }
             }
         }
     }
 
     /// Records that a whole file was refused.
     pub(crate) fn refuse_file(&mut self, file: &Path, text: String) {
-        self.refuse(file, 0, String::new(), text);
+        let file = file.into();
+        self.refuse(Place { file, line: 0 }, String::new(), text);
     }
 
     pub(crate) fn sections(&self) -> impl Iterator<Item = &Section> {
@@ -68,51 +139,93 @@ impl Ini {
     }
 
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
+        self.by_name.get(name).map(|at| &self.sections[*at])
     }
 
     /// What was refused while reading.
-    pub(crate) fn problems(&self) -> Vec<Problem> {
-        self.problems.clone()
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 
     /// Why a section cannot be trusted, if a line of it was refused.
     pub(crate) fn broken(&self, section: &str) -> Option<&Problem> {
-        self.problems.iter().find(|p| p.section == section)
+        self.broken.get(section).map(|at| &self.problems[*at])
     }
 
-    fn refuse(&mut self, file: &Path, line: u32, section: String, text: String) {
+    fn refuse_at(&mut self, at: &At, place: &Place, text: String) {
+        let section = match at {
+            At::Nowhere => String::new(),
+            At::Defaults => DEFAULT.to_owned(),
+            At::Section(at) => self.sections[*at].name.clone(),
+        };
+        self.refuse(place.clone(), section, text);
+    }
+
+    fn refuse(&mut self, place: Place, section: String, text: String) {
+        self.broken
+            .entry(section.clone())
+            .or_insert(self.problems.len());
         self.problems.push(Problem {
-            file: file.to_owned(),
-            line,
+            file: place.file.to_path_buf(),
+            line: place.line,
             section,
             text,
             kind: ProblemKind::Mistake,
         });
     }
 
-    fn open(&mut self, name: &str, file: &Path, line: u32) {
-        if name == DEFAULT || self.section(name).is_some() {
-            return;
+    fn open(&mut self, name: &str, place: Place) -> At {
+        if let Some(at) = self.by_name.get(name) {
+            return At::Section(*at);
         }
+        if name == DEFAULT {
+            return At::Defaults;
+        }
+        let at = self.sections.len();
+        self.by_name.insert(name.to_owned(), at);
         self.sections.push(Section {
             name: name.to_owned(),
-            file: file.to_owned(),
-            line,
-            entries: Vec::new(),
-            defaults: self.defaults.clone(),
+            place,
+            entries: Entries::new(),
+            defaults: Arc::default(),
         });
+        At::Section(at)
     }
 
-    fn set(&mut self, section: &str, entry: Entry) {
-        if section == DEFAULT {
-            for section in &mut self.sections {
-                put(&mut section.defaults, entry.clone());
-            }
-            return put(&mut self.defaults, entry);
+    fn set(&mut self, at: &At, key: String, value: &str, place: Place) {
+        if let Some(entries) = self.entries(at) {
+            let value = value.to_owned();
+            entries.insert(key, Entry { value, place });
         }
-        if let Some(section) = self.sections.iter_mut().find(|s| s.name == section) {
-            put(&mut section.entries, entry);
+    }
+
+    fn append(&mut self, at: &At, key: Option<&String>, value: &str) {
+        let entry = key.and_then(|key| self.entries(at)?.get_mut(key));
+        if let Some(entry) = entry {
+            entry.value.push('\n');
+            entry.value.push_str(value);
+        }
+    }
+
+    fn entries(&mut self, at: &At) -> Option<&mut Entries> {
+        match at {
+            At::Nowhere => None,
+            At::Defaults => Some(&mut self.defaults),
+            At::Section(at) => Some(&mut self.sections[*at].entries),
+        }
+    }
+
+    /// Blank lines at the end of a value are no part of it.
+    fn finish_file(&mut self) {
+        let all = self.sections.iter_mut().map(|section| &mut section.entries);
+        for entries in all.chain([&mut self.defaults]) {
+            for entry in entries.values_mut() {
+                entry.value.truncate(line::end_trimmed(&entry.value).len());
+            }
+        }
+        let defaults = Arc::new(self.defaults.clone());
+        for section in &mut self.sections {
+            section.defaults = Arc::clone(&defaults);
         }
     }
 }
@@ -128,222 +241,73 @@ impl Section {
         self.entry(key).map(|entry| entry.value.as_str())
     }
 
-    /// The line of a key, or of the section's header.
-    pub(crate) fn line_of(&self, key: &str) -> u32 {
-        self.entry(key).map_or(self.line, |entry| entry.line)
+    /// The keys of the section with the place of each, without those of `[DEFAULT]`.
+    pub(crate) fn own_keys(&self) -> impl Iterator<Item = (&str, &Place)> {
+        let entries = self.entries.iter();
+        entries.map(|(key, entry)| (key.as_str(), &entry.place))
+    }
+
+    /// All keys, including those of `[DEFAULT]`.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let inherited = self.defaults.keys();
+        let inherited = inherited.filter(|key| !self.entries.contains_key(*key));
+        self.entries.keys().chain(inherited).map(String::as_str)
+    }
+
+    /// The place of a key, or of the section's header.
+    pub(crate) fn place_of(&self, key: &str) -> &Place {
+        self.entry(key).map_or(&self.place, |entry| &entry.place)
     }
 
     /// The expanded value, if there is one.
     pub(crate) fn text(&self, key: &str, names: &Names) -> Result<Option<String>, Refused> {
-        let Some(entry) = self.entry(key) else {
-            return Ok(None);
-        };
-        let here = entry.file.parent().unwrap_or_else(|| Path::new("/"));
-        let expanded = expand(&entry.value, &|name| {
-            if name == "here" {
-                return Some(here.to_string_lossy().into_owned());
-            }
-            names.get(name).cloned()
-        });
-        expanded.map(Some).map_err(|reason| Refused {
-            line: entry.line,
-            text: format!("{key}: {reason}"),
-        })
-    }
-
-    /// The expanded value, which must be there.
-    pub(crate) fn required(&self, key: &str, names: &Names) -> Result<String, Refused> {
-        self.text(key, names)?.ok_or_else(|| Refused {
-            line: self.line,
-            text: format!("has no \"{key}\" line"),
-        })
-    }
-
-    /// The value as `parse` understands it, or `default` where there is none.
-    pub(crate) fn value<T>(
-        &self,
-        key: &str,
-        names: &Names,
-        default: T,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, Refused> {
-        let Some(text) = self.text(key, names)? else {
-            return Ok(default);
-        };
-        parse(&text).map_err(|reason| self.refused(key, &reason))
+        self.entry(key)
+            .map(|entry| {
+                expand(&entry.value, names).map_err(|reason| Refused {
+                    place: entry.place.clone(),
+                    text: format!("{key}: {reason}"),
+                })
+            })
+            .transpose()
     }
 
     /// A refusal of the value of `key`.
     pub(crate) fn refused(&self, key: &str, reason: &str) -> Refused {
         Refused {
-            line: self.line_of(key),
+            place: self.place_of(key).clone(),
             text: format!("{key}: {reason}"),
         }
     }
 
     /// The problem that a refusal in this section is.
-    pub(crate) fn problem(&self, refused: Refused) -> Problem {
-        let file = self
-            .entries
-            .iter()
-            .find(|entry| entry.line == refused.line)
-            .map_or(&self.file, |entry| &entry.file);
+    pub(crate) fn problem(&self, refused: Refused, kind: ProblemKind) -> Problem {
         Problem {
-            file: file.clone(),
-            line: refused.line,
+            file: refused.place.file.to_path_buf(),
+            line: refused.place.line,
             section: self.name.clone(),
             text: refused.text,
-            kind: ProblemKind::Mistake,
+            kind,
         }
     }
 
     fn entry(&self, key: &str) -> Option<&Entry> {
-        let find = |entries: &'_ [Entry]| entries.iter().position(|entry| entry.key == key);
-        find(&self.entries)
-            .map(|at| &self.entries[at])
-            .or_else(|| find(&self.defaults).map(|at| &self.defaults[at]))
+        self.entries.get(key).or_else(|| self.defaults.get(key))
     }
 }
 
-/// Where the reader of one file stands.
-struct Reader<'a> {
-    file: &'a Path,
-    section: Option<String>,
-    /// The entry that an indented line continues.
-    entry: Option<Entry>,
-    indent: usize,
-}
-
-impl Reader<'_> {
-    fn line(&mut self, ini: &mut Ini, number: u32, line: &str) -> Result<(), String> {
-        let (content, commented) = uncommented(line);
-        let value = content.trim();
-        if value.is_empty() {
-            if let (false, Some(section), Some(entry)) = (commented, &self.section, &mut self.entry)
-            {
-                entry.value.push('\n');
-                ini.set(section, trimmed(entry));
-            }
-            return Ok(());
-        }
-        let indent = line.len() - line.trim_start().len();
-        if let (Some(section), Some(entry)) = (&self.section, &mut self.entry)
-            && indent > self.indent
-        {
-            entry.value.push('\n');
-            entry.value.push_str(value);
-            ini.set(section, trimmed(entry));
-            return Ok(());
-        }
-        self.indent = indent;
-        if let Some(name) = header(value) {
-            ini.open(name, self.file, number);
-            self.section = Some(name.to_owned());
-            self.entry = None;
-            return Ok(());
-        }
-        let Some(section) = &self.section else {
-            return Err(format!(
-                "\"{value}\" stands before the first [section]; the file is refused"
-            ));
-        };
-        let (key, value) = split(value)?;
-        let entry = Entry {
-            key,
-            value,
-            file: self.file.to_owned(),
-            line: number,
-        };
-        ini.set(section, entry.clone());
-        self.entry = Some(entry);
-        Ok(())
+/// A line for a message, without what would garble it.
+fn shortened(line: &str) -> String {
+    let plain = line.trim().chars().filter(|char| !char.is_control());
+    let mut short: String = plain.clone().take(LONGEST_QUOTE).collect();
+    if plain.count() > LONGEST_QUOTE {
+        short.push_str("...");
     }
-}
-
-fn put(entries: &mut Vec<Entry>, entry: Entry) {
-    match entries.iter_mut().find(|other| other.key == entry.key) {
-        Some(other) => *other = entry,
-        None => entries.push(entry),
-    }
-}
-
-fn trimmed(entry: &Entry) -> Entry {
-    let mut entry = entry.clone();
-    entry.value.truncate(entry.value.trim_end().len());
-    entry
-}
-
-/// The line without its comment, and whether it had one. Quotes do not protect a `;`.
-fn uncommented(line: &str) -> (&str, bool) {
-    if line.trim_start().starts_with(['#', ';']) {
-        return ("", true);
-    }
-    let mut blank = true;
-    for (at, char) in line.char_indices() {
-        if blank && (char == ';' || char == '#') {
-            return (&line[..at], true);
-        }
-        blank = char.is_whitespace();
-    }
-    (line, false)
-}
-
-fn header(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix('[')?;
-    let end = rest.rfind(']')?;
-    (end > 0).then(|| &rest[..end])
-}
-
-fn split(line: &str) -> Result<(String, String), String> {
-    match line.split_once(['=', ':']) {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_lowercase(), value.trim().to_owned()))
-        }
-        _ => Err(format!(
-            "\"{line}\" is neither a [section] nor \"key = value\""
-        )),
-    }
+    short
 }
 
 const DEFAULT: &str = "DEFAULT";
+const HERE: &str = "%(here)s";
+const LONGEST_QUOTE: usize = 80;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Ini {
-        let mut ini = Ini::default();
-        ini.read(Path::new("/etc/x.conf"), text);
-        ini
-    }
-
-    fn value(text: &str, key: &str) -> String {
-        let ini = read(text);
-        ini.section("a").unwrap().raw(key).unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_comment_needs_a_blank_before_it_and_quotes_do_not_protect() {
-        assert_eq!(value("[a]\nc = sh -c \"x ; y\"\n", "c"), "sh -c \"x");
-        assert_eq!(value("[a]\nc = a;b#c\n", "c"), "a;b#c");
-        assert_eq!(value("[a]\nC: 1\t# one\n", "c"), "1");
-    }
-
-    #[test]
-    fn an_indented_line_continues_the_value_and_later_keys_win() {
-        assert_eq!(value("[a]\nc = x\n  y\n\n  z\nd=1\n", "c"), "x\ny\n\nz");
-        assert_eq!(value("[a]\nc=1\n[b]\n[a]\nc=2\n", "c"), "2");
-        assert_eq!(value("[DEFAULT]\nc=1\n[a]\n", "c"), "1");
-        assert_eq!(value("[a]\r\nc=1\r\n", "c"), "1");
-    }
-
-    #[test]
-    fn a_bad_line_costs_its_section_and_text_before_any_section_the_file() {
-        let ini = read("[a]\nnonsense\nc=1\n[b]\nd=2\n");
-        assert_eq!(ini.broken("a").unwrap().line, 2);
-        assert!(ini.broken("b").is_none());
-        let ini = read("x=1\n[a]\n");
-        assert_eq!(ini.problems()[0].line, 1);
-        assert!(ini.section("a").is_none());
-    }
-}
+mod tests;

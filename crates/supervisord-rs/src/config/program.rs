@@ -1,23 +1,17 @@
 //! `[program:x]`: one section, one or more processes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    time::Duration,
-};
+mod extended;
+mod parse;
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use nix::unistd::{Gid, Uid};
-use supervisor_core::{Autorestart, Probed, ProgramId, ProgramSpec, Scope};
+use supervisor_core::{self as core, Autorestart, Probed, ProgramId, ProgramSpec, Scope};
 
+pub(super) use self::parse::{Kind, Parsed, parse};
 use super::{
-    Names, Refused,
-    environment::pairs,
-    expand::expand,
-    ini::Section,
-    values::{
-        account, boolean, byte_size, existing_parent, exit_codes, home, integer, octal, plain_name,
-        signal_number,
-    },
+    Condition, Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget,
+    OutputConfig, Readiness, RestartPolicy, StartCondition,
 };
 
 /// One process of a program.
@@ -27,7 +21,7 @@ pub struct ProgramConfig {
     pub id: ProgramId,
     /// The command line, expanded, not tokenised.
     pub command: String,
-    /// Working directory.
+    /// Working directory, as written.
     pub directory: Option<PathBuf>,
     /// File mode mask.
     pub umask: Option<u32>,
@@ -57,18 +51,40 @@ pub struct ProgramConfig {
     pub stopasgroup: bool,
     /// Whether its process group is killed.
     pub killasgroup: bool,
-    /// Exit codes that are no failure.
-    pub exitcodes: BTreeSet<i32>,
+    /// Exit codes that are no failure, as listed.
+    pub exitcodes: Vec<i32>,
     /// Its variables, with those of `[supervisord]` below them.
     pub environment: BTreeMap<String, String>,
     /// What `SUPERVISOR_SERVER_URL` shall say instead of the truth.
     pub serverurl: Option<String>,
-    /// Berth: what to ask whether it is ready.
-    pub probe: Option<ProbeTarget>,
-    /// Berth: pause after the first failed question; it grows to a second.
-    pub probe_interval: Duration,
+    /// Berth: what must have happened to other programs before.
+    pub depends_on: Vec<Dependency>,
+    /// Berth: what must be so before it starts; all of it.
+    pub start_when: Vec<StartCondition>,
+    /// Berth: how it is found out that it does its work.
+    pub readiness: Option<Readiness>,
+    /// Berth: how it is found out that it still does its work.
+    pub liveness: Option<Liveness>,
+    /// Berth: how long to wait before it is started again.
+    pub restart: RestartPolicy,
+    /// Berth: exit status 0 at any time is success, and it is not started again.
+    pub oneshot: bool,
+    /// Berth: whether it gets a terminal of its own.
+    pub pty: bool,
     /// Berth: whether its output goes to the raw log, the clean log and our stdout.
     pub log_tiers: bool,
+    /// Berth: what the copy of its output on our stdout looks like.
+    pub log_format: LogFormat,
+    /// Berth: what the kernel allows it.
+    pub limits: Limits,
+    /// Berth: files with further variables, read when it starts.
+    pub env_files: Vec<EnvFile>,
+    /// Names in `environment` that come from `[supervisord]` and that `env_files` may replace.
+    pub inherited_variables: InheritedVariables,
+    /// Berth: whether descendants that left its process group are killed, too.
+    pub kill_descendants: bool,
+    /// Berth: the exit code with which supervisord ends when this becomes FATAL.
+    pub exit_on_fatal: Option<u8>,
     /// Why the section was refused; the other fields are defaults then.
     pub refused: Option<String>,
     /// The file that defines it.
@@ -86,6 +102,18 @@ impl PartialEq for Origin {
 }
 impl Eq for Origin {}
 
+/// Names of variables that a program has from `[supervisord]`. All sets are equal: where a
+/// variable is set is no change.
+#[derive(Clone, Debug, Default)]
+pub struct InheritedVariables(pub Vec<String>);
+
+impl PartialEq for InheritedVariables {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+impl Eq for InheritedVariables {}
+
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -97,127 +125,54 @@ pub struct User {
     pub gid: Gid,
 }
 
-/// Where one of the two outputs goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputConfig {
-    /// The file.
-    pub logfile: LogTarget,
-    /// Size at which it is rotated; 0 for never.
-    pub maxbytes: i64,
-    /// Rotated files that are kept.
-    pub backups: i64,
-    /// Reported to clients, otherwise unused.
-    pub capture_maxbytes: i64,
-    /// Reported to clients, otherwise unused.
-    pub events_enabled: bool,
-    /// Reported to clients, otherwise unused.
-    pub syslog: bool,
-}
-
-/// A log file as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogTarget {
-    /// No log.
-    None,
-    /// A generated name in `childlogdir`.
-    Auto,
-    /// This file.
-    File(PathBuf),
-}
-
-/// What to ask whether a program is ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProbeTarget {
-    /// Any answer below 500 to a GET, except 404.
-    Http {
-        /// Host name or address.
-        host: String,
-        /// Port.
-        port: u16,
-        /// Path with query, starting with `/`.
-        path: String,
-    },
-    /// A connection.
-    Tcp {
-        /// Host name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-}
-
 impl ProgramConfig {
-    /// The processes of `section` as members of `group`.
-    pub(super) fn parse(
-        section: &Section,
-        group: &str,
-        names: &Names,
-        common: &BTreeMap<String, String>,
-    ) -> Result<Vec<Self>, Refused> {
-        let program = plain_name(section.suffix()).map_err(|text| Refused {
-            line: section.line,
-            text,
-        })?;
-        let mut names = names.clone();
-        names.insert("program_name".to_owned(), program);
-        names.insert("group_name".to_owned(), group.to_owned());
-        let first = section.value("numprocs_start", &names, 0, integer)?;
-        let count = section.value("numprocs", &names, 1, integer)?;
-        if count > MOST_PROCESSES {
-            return Err(section.refused("numprocs", &format!("more than {MOST_PROCESSES}")));
-        }
-        let pattern = section.raw("process_name").unwrap_or("%(program_name)s");
-        if count > 1 && !pattern.contains("%(process_num)") {
-            return Err(section.refused(
-                "process_name",
-                "%(process_num) must be present within process_name when numprocs > 1",
-            ));
-        }
-        let mut programs = Vec::new();
-        for number in first..first.saturating_add(count) {
-            names.insert("process_num".to_owned(), number.to_string());
-            names.insert("numprocs".to_owned(), count.to_string());
-            programs.push(Self::parse_one(section, group, &mut names, common)?);
-        }
-        programs.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        Ok(programs)
+    /// Stands in for a section that was refused, so that it is seen where programs are listed.
+    pub(super) fn refused(id: ProgramId, origin: PathBuf, reason: String) -> Self {
+        let mut config = Self::blank(id, origin);
+        config.autostart = false;
+        config.autorestart = Autorestart::Never;
+        config.refused = Some(reason);
+        config
     }
 
-    /// Stands in for a section that was refused, so that it is seen where programs are listed.
-    pub(super) fn refused(name: &str, group: &str, origin: PathBuf, reason: String) -> Self {
-        let output = OutputConfig {
-            logfile: LogTarget::None,
-            maxbytes: 0,
-            backups: 0,
-            capture_maxbytes: 0,
-            events_enabled: false,
-            syslog: false,
-        };
+    /// All defaults.
+    fn blank(id: ProgramId, origin: PathBuf) -> Self {
         Self {
-            id: ProgramId::new(group, name),
+            id,
             command: String::new(),
             directory: None,
             umask: None,
             priority: 999,
-            autostart: false,
-            autorestart: Autorestart::Never,
+            autostart: true,
+            autorestart: Autorestart::Unexpected,
             startsecs: 1,
             startretries: 3,
             user: None,
             redirect_stderr: false,
-            stdout: output.clone(),
-            stderr: output,
+            stdout: OutputConfig::NONE,
+            stderr: OutputConfig::NONE,
             stopsignal: 15,
             stopwaitsecs: 10,
             stopasgroup: false,
             killasgroup: false,
-            exitcodes: BTreeSet::new(),
+            exitcodes: vec![0],
             environment: BTreeMap::new(),
             serverurl: None,
-            probe: None,
-            probe_interval: FIRST_INTERVAL,
+            depends_on: Vec::new(),
+            start_when: Vec::new(),
+            readiness: None,
+            liveness: None,
+            restart: RestartPolicy::default(),
+            oneshot: false,
+            pty: false,
             log_tiers: false,
-            refused: Some(reason),
+            log_format: LogFormat::Raw,
+            limits: Limits::default(),
+            env_files: Vec::new(),
+            inherited_variables: InheritedVariables::default(),
+            kill_descendants: false,
+            exit_on_fatal: None,
+            refused: None,
             origin: Origin(origin),
         }
     }
@@ -226,210 +181,96 @@ impl ProgramConfig {
     pub fn spec(&self) -> ProgramSpec {
         let seconds = |n: i64| Duration::from_secs(u64::try_from(n).unwrap_or(0));
         let scope = |group| if group { Scope::Group } else { Scope::Leader };
+        let depends_on = self.depends_on.iter().map(|dependency| core::Dependency {
+            target: core::DependencyTarget::Program(dependency.program.clone()),
+            condition: match dependency.condition {
+                Condition::Started => core::DependencyCondition::Started,
+                Condition::Ready => core::DependencyCondition::Ready,
+                Condition::Exited => core::DependencyCondition::ExitedZero,
+            },
+        });
         ProgramSpec {
-            id: self.id.clone(),
             priority: self.priority,
             autostart: self.autostart,
             autorestart: self.autorestart,
             startsecs: seconds(self.startsecs),
             startretries: self.startretries,
-            exitcodes: self.exitcodes.clone(),
+            exitcodes: self.exitcodes.iter().copied().collect(),
             stop_signal: self.stopsignal,
             stop_wait: seconds(self.stopwaitsecs),
             stop_scope: scope(self.stopasgroup),
             kill_scope: scope(self.killasgroup),
-            probed: match self.probe {
+            probed: match self.readiness {
                 Some(_) => Probed::Yes,
                 None => Probed::No,
             },
+            ready_within: self.readiness.as_ref().and_then(|r| r.timeout),
+            depends_on: depends_on.collect(),
+            conditional: match self.start_when.is_empty() {
+                true => core::Conditional::No,
+                false => core::Conditional::Yes,
+            },
+            restart: self.restart.spec(),
+            kind: match self.oneshot {
+                true => core::ProgramKind::OneShot,
+                false => core::ProgramKind::Service,
+            },
             refused: self.refused.clone(),
+            ..ProgramSpec::new(self.id.clone())
         }
     }
 
-    fn parse_one(
-        section: &Section,
-        group: &str,
-        names: &mut Names,
-        common: &BTreeMap<String, String>,
-    ) -> Result<Self, Refused> {
-        let own = section.value("environment", names, BTreeMap::new(), pairs)?;
-        for (name, value) in &own {
-            names.insert(format!("ENV_{name}"), value.clone());
+    /// The keys whose values are different in another configuration.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($key:literal: $field:ident),* $(,)?) => {
+                [$(($key, self.$field != other.$field)),*]
+            };
         }
-        let names = &*names;
-        let name = section
-            .text("process_name", names)?
-            .unwrap_or_else(|| section.suffix().trim().to_owned());
-        let name = plain_name(&name).map_err(|e| section.refused("process_name", &e))?;
-        let mut environment = common.clone();
-        environment.extend(own);
-        let redirect_stderr = section.value("redirect_stderr", names, false, boolean)?;
-        let stdout = OutputConfig::parse(section, "stdout", names)?;
-        let mut stderr = OutputConfig::parse(section, "stderr", names)?;
-        if redirect_stderr {
-            stderr.logfile = LogTarget::None;
-        }
-        let stopasgroup = section.value("stopasgroup", names, false, boolean)?;
-        let killasgroup = section.value("killasgroup", names, stopasgroup, boolean)?;
-        if stopasgroup && !killasgroup {
-            let reason = "Cannot set stopasgroup=true and killasgroup=false";
-            return Err(section.refused("killasgroup", reason));
-        }
-        let tiers = stdout.logfile == LogTarget::File("/dev/stdout".into());
-        Ok(Self {
-            id: ProgramId::new(group, &name),
-            command: section.text("command", names)?.ok_or_else(|| Refused {
-                line: section.line,
-                text: "program section does not specify a command".to_owned(),
-            })?,
-            directory: section.value("directory", names, None, |t| Ok(Some(home(t))))?,
-            umask: section.value("umask", names, None, |t| octal(t).map(Some))?,
-            priority: section.value("priority", names, 999, integer)?,
-            autostart: section.value("autostart", names, true, boolean)?,
-            autorestart: section.value(
-                "autorestart",
-                names,
-                Autorestart::Unexpected,
-                autorestart,
-            )?,
-            startsecs: section.value("startsecs", names, 1, integer)?,
-            startretries: section.value("startretries", names, 3, integer)?,
-            user: section.value("user", names, None, |t| user(t).map(Some))?,
-            redirect_stderr,
-            stdout,
-            stderr,
-            stopsignal: section.value("stopsignal", names, 15, signal_number)?,
-            stopwaitsecs: section.value("stopwaitsecs", names, 10, integer)?,
-            stopasgroup,
-            killasgroup,
-            exitcodes: section.value("exitcodes", names, [0].into(), exit_codes)?,
-            environment,
-            serverurl: section
-                .text("serverurl", names)?
-                .filter(|url| !url.trim().eq_ignore_ascii_case("auto")),
-            probe: probe(section, names)?,
-            probe_interval: section.value("readiness_interval", names, FIRST_INTERVAL, interval)?,
-            log_tiers: section.value("log_tiers", names, tiers, boolean)?,
-            refused: None,
-            origin: Origin(section.file.clone()),
-        })
+        let keys = differing![
+            "command": command, "directory": directory, "umask": umask, "priority": priority,
+            "autostart": autostart, "autorestart": autorestart, "startsecs": startsecs,
+            "startretries": startretries, "user": user, "redirect_stderr": redirect_stderr,
+            "stdout_…": stdout, "stderr_…": stderr, "stopsignal": stopsignal,
+            "stopwaitsecs": stopwaitsecs, "stopasgroup": stopasgroup, "killasgroup": killasgroup,
+            "exitcodes": exitcodes, "environment": environment, "serverurl": serverurl,
+            "depends_on": depends_on, "start_when": start_when, "readiness_…": readiness,
+            "liveness_…": liveness, "restart_…": restart, "oneshot": oneshot, "pty": pty,
+            "log_tiers": log_tiers, "log_format": log_format, "rlimit_…, nice": limits,
+            "env_file": env_files, "kill_descendants": kill_descendants,
+            "exit_on_fatal": exit_on_fatal,
+        ];
+        let differing = keys.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(key, _)| key).collect()
     }
-}
 
-impl OutputConfig {
-    fn parse(section: &Section, channel: &str, names: &Names) -> Result<Self, Refused> {
-        let key = |suffix: &str| format!("{channel}_{suffix}");
-        let key_file = key("logfile");
-        let mut syslog = section.value(&key("syslog"), names, false, boolean)?;
-        let logfile = match section.text(&key_file, names)? {
-            None => LogTarget::Auto,
-            Some(text) => {
-                // The original expands file names twice, so a literal percent is %%%%.
-                let text = expand(&text, &|name| names.get(name).cloned())
-                    .map_err(|reason| section.refused(&key_file, &reason))?;
-                match text.to_lowercase().as_str() {
-                    "none" | "off" => LogTarget::None,
-                    "auto" => LogTarget::Auto,
-                    "syslog" => {
-                        syslog = true;
-                        LogTarget::None
-                    }
-                    _ => LogTarget::File(
-                        existing_parent(&text).map_err(|e| section.refused(&key_file, &e))?,
-                    ),
-                }
-            }
+    /// The variables of the configuration for one start: `environment` and the files, of which a
+    /// later one wins, between `[supervisord]` and the program's own.
+    ///
+    /// # Errors
+    /// When a file cannot be used.
+    pub fn variables(&self) -> Result<BTreeMap<OsString, OsString>, EnvFileError> {
+        let mut variables: BTreeMap<OsString, OsString> = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        let replaceable = |name: &OsString| {
+            let inherited = &self.inherited_variables.0;
+            let own = name.to_str().is_some_and(|name| {
+                self.environment.contains_key(name) && !inherited.iter().any(|n| n == name)
+            });
+            !own
         };
-        Ok(Self {
-            logfile,
-            maxbytes: section.value(&key("logfile_maxbytes"), names, 50 << 20, byte_size)?,
-            backups: section.value(&key("logfile_backups"), names, 10, integer)?,
-            capture_maxbytes: section.value(&key("capture_maxbytes"), names, 0, byte_size)?,
-            events_enabled: section.value(&key("events_enabled"), names, false, boolean)?,
-            syslog,
-        })
-    }
-}
-
-fn autorestart(text: &str) -> Result<Autorestart, String> {
-    if text.eq_ignore_ascii_case("unexpected") {
-        return Ok(Autorestart::Unexpected);
-    }
-    match boolean(text) {
-        Ok(true) => Ok(Autorestart::Always),
-        Ok(false) => Ok(Autorestart::Never),
-        Err(_) => Err(format!("invalid 'autorestart' value '{text}'")),
-    }
-}
-
-fn user(text: &str) -> Result<User, String> {
-    account(text).map(|account| User {
-        name: account.name,
-        uid: account.uid,
-        gid: account.gid,
-    })
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    text.trim()
-        .parse::<f64>()
-        .ok()
-        .filter(|seconds| (0.01..=60.0).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("not a number of seconds from 0.01 to 60: '{text}'"))
-}
-
-fn probe(section: &Section, names: &Names) -> Result<Option<ProbeTarget>, Refused> {
-    let http = section.value("readiness_http", names, None, |t| http(t).map(Some))?;
-    let tcp = section.value("readiness_tcp", names, None, |t| tcp(t).map(Some))?;
-    match (http, tcp) {
-        (Some(_), Some(_)) => {
-            let reason = "give either readiness_http or readiness_tcp";
-            Err(section.refused("readiness_tcp", reason))
+        for file in &self.env_files {
+            let read = file.read()?;
+            variables.extend(read.into_iter().filter(|(name, _)| replaceable(name)));
         }
-        (http, tcp) => Ok(http.or(tcp)),
+        Ok(variables)
+    }
+
+    /// Whether stdout goes to our own.
+    fn logs_to_stdout(&self) -> bool {
+        self.stdout.logfile == LogTarget::File("/dev/stdout".into())
     }
 }
-
-fn http(text: &str) -> Result<ProbeTarget, String> {
-    let wrong = || format!("not an address like http://127.0.0.1:8080/path: '{text}'");
-    let rest = text.trim().strip_prefix("http://").ok_or_else(wrong)?;
-    let (address, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, "/"),
-    };
-    let printable = path.bytes().all(|b| b.is_ascii_graphic());
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "80"));
-    match port.parse() {
-        Ok(port) if port > 0 && !host.is_empty() && printable => Ok(ProbeTarget::Http {
-            host: host.to_owned(),
-            port,
-            path: path.to_owned(),
-        }),
-        Ok(_) | Err(_) => Err(wrong()),
-    }
-}
-
-fn tcp(text: &str) -> Result<ProbeTarget, String> {
-    let parsed = text.trim().rsplit_once(':').and_then(|(host, port)| {
-        let port = port.parse().ok().filter(|port| *port > 0)?;
-        (!host.is_empty()).then(|| ProbeTarget::Tcp {
-            host: host.to_owned(),
-            port,
-        })
-    });
-    parsed.ok_or_else(|| format!("not an address like 127.0.0.1:22: '{text}'"))
-}
-
-impl std::fmt::Display for ProbeTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Http { host, port, path } => write!(f, "http://{host}:{port}{path}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-        }
-    }
-}
-
-const FIRST_INTERVAL: Duration = Duration::from_millis(100);
-/// More is a slip of the keyboard.
-const MOST_PROCESSES: i64 = 10_000;

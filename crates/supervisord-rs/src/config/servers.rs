@@ -1,36 +1,22 @@
-//! `[unix_http_server]` and `[inet_http_server]`.
+//! `[unix_http_server]` and `[inet_http_server]`, of which there may be several.
 
 use std::path::PathBuf;
 
 use nix::unistd::{Gid, Uid};
 
 use super::{
-    Names, Refused, absolute,
-    ini::Section,
-    values::{home, octal, owner},
+    Credentials,
+    form::Form,
+    names::Names,
+    password::credentials,
+    values::{home, inet_address, normal, octal, owner},
 };
-
-/// A name and password that clients must give.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The name.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-/// The password has no way to be printed.
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Where the XML-RPC socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixServer {
+    /// The name of its section.
+    pub section: String,
     /// Path of the socket.
     pub file: PathBuf,
     /// Its mode.
@@ -44,7 +30,9 @@ pub struct UnixServer {
 /// Where XML-RPC is served over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InetServer {
-    /// Address; empty for all.
+    /// The name of its section.
+    pub section: String,
+    /// Address in lower case; empty for all.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -53,35 +41,33 @@ pub struct InetServer {
 }
 
 impl UnixServer {
-    pub(super) fn parse(section: &Section, names: &Names) -> Result<Self, Refused> {
-        let file = section.required("file", names)?;
-        Ok(Self {
-            file: absolute(&home(file.trim())),
-            mode: section.value("chmod", names, 0o700, octal)?,
-            owner: section.value("chown", names, None, |text| owner(text).map(Some))?,
-            credentials: credentials(section, names)?,
-        })
+    /// `names` hold the variables, `with_here` `here` as well.
+    pub(super) fn parse(form: &Form<'_>, names: &Names, with_here: &Names) -> Option<Self> {
+        let server = Self {
+            section: form.section.name.clone(),
+            mode: form.value("chmod", names, 0o700, octal),
+            owner: form.optional("chown", names, owner),
+            credentials: credentials(form, names),
+            file: PathBuf::new(),
+        };
+        let file = form.required("file", with_here)?;
+        let file = normal(&home(file.trim(), names.home()));
+        Some(Self { file, ..server })
     }
 }
 
 impl InetServer {
-    pub(super) fn parse(section: &Section, names: &Names) -> Result<Self, Refused> {
-        let text = section.required("port", names)?;
-        let (host, port) = text.rsplit_once(':').unwrap_or(("", &text));
-        let host = match host.trim() {
-            "*" => "",
-            host => host,
-        };
-        let port = port
-            .trim()
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| section.refused("port", &format!("invalid address '{text}'")))?;
-        Ok(Self {
-            host: host.to_owned(),
+    pub(super) fn parse(form: &Form<'_>, names: &Names) -> Option<Self> {
+        let credentials = credentials(form, names);
+        if form.section.raw("port").is_none() {
+            form.refuse_section("has no \"port\" line");
+        }
+        let (host, port) = form.optional("port", names, inet_address)?;
+        Some(Self {
+            section: form.section.name.clone(),
+            host,
             port,
-            credentials: credentials(section, names)?,
+            credentials,
         })
     }
 
@@ -91,22 +77,5 @@ impl InetServer {
             "" => "localhost",
             host => host,
         }
-    }
-}
-
-fn credentials(section: &Section, names: &Names) -> Result<Option<Credentials>, Refused> {
-    let username = section.text("username", names)?;
-    let password = section.text("password", names)?;
-    match (username, password) {
-        (None, None) => Ok(None),
-        (Some(_), Some(password)) if password.starts_with("{SHA}") => Err(section.refused(
-            "password",
-            "{SHA} passwords are not supported; give the password itself",
-        )),
-        (Some(username), Some(password)) => Ok(Some(Credentials { username, password })),
-        (Some(_), None) | (None, Some(_)) => Err(Refused {
-            line: section.line,
-            text: "contains incomplete authentication: give both username and password".to_owned(),
-        }),
     }
 }

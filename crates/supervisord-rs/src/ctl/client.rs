@@ -115,7 +115,7 @@ impl Client {
 
     fn authorization(&self) -> String {
         self.credentials.as_ref().map_or_else(String::new, |given| {
-            let plain = format!("{}:{}", given.username, given.password);
+            let plain = format!("{}:{}", given.username, given.password.to_send());
             format!("Authorization: Basic {}\r\n", STANDARD.encode(plain))
         })
     }

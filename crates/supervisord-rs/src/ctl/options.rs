@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    config::{Credentials, absolute, client_section},
+    config::{Credentials, Password, absolute, client_section},
     getopt::{self, Flag},
 };
 
@@ -56,7 +56,10 @@ impl Options {
         let mut value = |name: &str| last(name).or_else(|| section.remove(name));
         let serverurl = value("serverurl").unwrap_or_else(|| "http://localhost:9001".to_owned());
         let credentials = match (value("username"), value("password")) {
-            (Some(username), Some(password)) => Some(Credentials { username, password }),
+            (Some(username), Some(password)) => Some(Credentials {
+                username,
+                password: Password::Plain(password),
+            }),
             _ => None,
         };
         Ok(Self {

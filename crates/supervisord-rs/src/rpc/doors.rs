@@ -214,6 +214,7 @@ mod tests {
 
     fn server(path: &Path) -> UnixServer {
         UnixServer {
+            section: "unix_http_server".to_owned(),
             file: path.to_owned(),
             mode: 0o600,
             owner: None,
@@ -265,6 +266,7 @@ mod tests {
     #[tokio::test]
     async fn localhost_is_its_ipv4_address_and_a_taken_port_is_told() {
         let config = |port| InetServer {
+            section: "inet_http_server".to_owned(),
             host: "localhost".to_owned(),
             port,
             credentials: None,

@@ -11,6 +11,7 @@ use supervisor_core::StateName;
 use crate::{
     config::{LogTarget, OutputConfig, ProgramConfig},
     driver::{ProgramStatus, Snapshot},
+    service::blocker,
     xmlrpc::Value,
 };
 
@@ -24,7 +25,11 @@ pub(super) fn process_info(program: &ProgramStatus, now: SystemTime) -> Value {
         .map(|(exit, _)| i64::from(exit.status()));
     // The original forgets the status of a run that ended too quickly.
     let exit = match state {
-        StateName::Backoff | StateName::Fatal | StateName::Starting | StateName::Running => None,
+        StateName::Waiting
+        | StateName::Backoff
+        | StateName::Fatal
+        | StateName::Starting
+        | StateName::Running => None,
         StateName::Stopped | StateName::Stopping | StateName::Exited | StateName::Unknown => exit,
     };
     let seconds = |time: Option<SystemTime>| Value::Int(time.map_or(0, unix_seconds));
@@ -66,10 +71,18 @@ pub(crate) fn describe(program: &ProgramStatus, now: SystemTime) -> String {
                 format!("unknown error (try \"tail {}\")", program.view.id.name)
             }
         },
+        StateName::Stopped if program.view.held.is_some() => {
+            program.view.held.clone().unwrap_or_default()
+        }
         StateName::Stopped | StateName::Exited => match (program.started, program.stopped) {
             (None, _) => "Not started".to_owned(),
             (Some(_), stopped) => local(stopped.unwrap_or(UNIX_EPOCH)),
         },
+        StateName::Waiting => {
+            let waiting = program.view.waiting_for.iter();
+            let blockers: Vec<_> = waiting.map(|b| blocker(b, &program.config)).collect();
+            format!("waiting for {}", blockers.join(", "))
+        }
         StateName::Starting | StateName::Stopping | StateName::Unknown => String::new(),
     }
 }
@@ -199,7 +212,7 @@ fn path_text(path: Option<&Path>) -> String {
 fn code(state: StateName) -> i64 {
     match state {
         StateName::Stopped => 0,
-        StateName::Starting => 10,
+        StateName::Waiting | StateName::Starting => 10,
         StateName::Running => 20,
         StateName::Backoff => 30,
         StateName::Stopping => 40,
@@ -212,7 +225,7 @@ fn code(state: StateName) -> i64 {
 pub(super) fn state_name(state: StateName) -> &'static str {
     match state {
         StateName::Stopped => "STOPPED",
-        StateName::Starting => "STARTING",
+        StateName::Waiting | StateName::Starting => "STARTING",
         StateName::Running => "RUNNING",
         StateName::Backoff => "BACKOFF",
         StateName::Stopping => "STOPPING",

@@ -150,7 +150,7 @@ impl Methods {
 
     async fn reload(&self) -> Result<Value, Fault> {
         let reread = |reply| Request::Reread(OnMistakes::Fault, reply);
-        let difference = self.handle.ask(reread).await?;
+        let difference = self.handle.ask(reread).await?.difference;
         let names = |names: Vec<String>| Value::Array(names.into_iter().map(Value::Text).collect());
         Ok(Value::Array(vec![Value::Array(vec![
             names(difference.added),

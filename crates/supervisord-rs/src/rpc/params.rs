@@ -144,7 +144,7 @@ pub(super) fn spread(value: &Value) -> Result<Vec<Value>, Fault> {
     match value {
         Value::Array(values) => Ok(values.clone()),
         Value::Struct(members) => Ok(members.iter().map(|(name, _)| Value::text(name)).collect()),
-        Value::Text(text) => Ok(text.chars().map(|char| Value::text(char)).collect()),
+        Value::Text(text) => Ok(text.chars().map(Value::text).collect()),
         Value::Int(_) | Value::Bool(_) | Value::Double(_) | Value::Stored(_) => Err(incorrect()),
     }
 }

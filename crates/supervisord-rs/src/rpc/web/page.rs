@@ -79,13 +79,18 @@ fn row(program: &ProgramStatus, now: SystemTime, out: &mut String) {
         StateName::Stopped | StateName::Exited | StateName::Fatal => {
             buttons += &action("start", "Start");
         }
-        StateName::Starting | StateName::Backoff | StateName::Stopping | StateName::Unknown => {}
+        StateName::Waiting
+        | StateName::Starting
+        | StateName::Backoff
+        | StateName::Stopping
+        | StateName::Unknown => {}
     }
     buttons += &action("clearlog", "Clear log");
     let class = match state {
         StateName::Running => "running",
         StateName::Fatal | StateName::Backoff => "error",
         StateName::Stopped
+        | StateName::Waiting
         | StateName::Starting
         | StateName::Stopping
         | StateName::Exited

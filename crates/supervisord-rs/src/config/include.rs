@@ -1,0 +1,74 @@
+//! `[include]`: further files, each pattern's matches in order.
+
+mod pattern;
+
+use std::{fs::File, io::Read as _, path::Path};
+
+use self::pattern::matches;
+use super::{LogLevel, form::Form, ini::Ini, names::Names};
+
+/// Reads the files of `[include]` and says what was done.
+///
+/// # Errors
+/// When the section does not say which files.
+pub(super) fn include(
+    ini: &mut Ini,
+    main: &Path,
+    names: &Names,
+    remarks: &mut Vec<(LogLevel, String)>,
+) -> Result<(), Vec<super::Refused>> {
+    let directory = main.parent().unwrap_or_else(|| Path::new("/"));
+    if ini.section("include").is_none() {
+        return Ok(());
+    }
+    ini.expand_here(directory);
+    let Some(section) = ini.section("include") else {
+        return Ok(());
+    };
+    let form = Form::new(section);
+    let patterns = form.required("files", names).unwrap_or_default();
+    form.finish(())?;
+    for pattern in patterns.split_whitespace() {
+        let pattern = directory.join(pattern);
+        let paths = matches(&pattern);
+        if paths.is_empty() {
+            remarks.push((
+                LogLevel::Warn,
+                format!("No file matches via include \"{}\"", pattern.display()),
+            ));
+        }
+        for path in paths {
+            remarks.push((
+                LogLevel::Info,
+                format!("Included extra file \"{}\" during parsing", path.display()),
+            ));
+            match read(&path) {
+                Ok(Some(bytes)) => ini.read(&path, &bytes),
+                // What is not a file, or leads nowhere, is passed over as in the original.
+                Ok(None) => {}
+                Err(reason) => ini.refuse_file(&path, reason),
+            }
+            ini.expand_here(path.parent().unwrap_or(directory));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a file; `None` for what is none.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => {}
+        Ok(_) | Err(_) => return Ok(None),
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= LARGEST => Ok(Some(bytes)),
+        Ok(_) | Err(_) => Err("is larger than 64 MiB".to_owned()),
+    }
+}
+
+/// No configuration is larger; a log that was included by mistake is.
+const LARGEST: u64 = 64 << 20;
