@@ -3,62 +3,86 @@
 
 mod client;
 mod commands;
+mod completion;
+mod foreground;
+mod groups;
 mod help;
+mod interrupt;
+mod line;
+mod log_stream;
 mod options;
+mod programs;
+mod raised;
 mod status;
+mod supervisor;
 mod tail;
+mod terminal;
 
 use std::{
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use self::{client::Client, options::Options};
+use self::{
+    client::Client,
+    interrupt::Interruptions,
+    options::{HELP, Options, Refusal},
+    terminal::{Input, Terminal},
+};
 
 /// Runs supervisorctl from its command line to its exit code.
 pub fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os()
-        .skip(1)
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().map(PathBuf::from);
+    let program = program.unwrap_or_else(|| PathBuf::from("supervisorctl"));
+    let arguments: Vec<_> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let environment = std::env::vars_os()
-        .map(|(k, v)| {
-            (
-                k.to_string_lossy().into_owned(),
-                v.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
-    let options = match Options::parse(&arguments, &environment) {
+    let environment = std::env::vars_os().collect();
+    let options = match Options::parse(&program, &arguments, &environment) {
         Ok(options) => options,
-        Err(options::Refusal::Help) => {
-            let _ = writeln!(io::stdout(), "{}", options::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(options::Refusal::Wrong(error)) => {
-            let program = "supervisorctl";
-            let _ = writeln!(io::stderr(), "Error: {error}\nFor help, use {program} -h");
-            return ExitCode::from(2);
-        }
+        Err(refusal) => return refuse(&program, refusal),
     };
-    let client = Client::new(&options.serverurl, options.credentials.clone());
     let mut session = Session {
-        client,
-        interactive: options.words.is_empty(),
+        client: Client {
+            url: options.serverurl,
+            login: options.login,
+            interruptions: match options.words.is_empty() {
+                true => Interruptions::Told,
+                false => Interruptions::Deadly,
+            },
+        },
+        interactive: options.interactive,
         exit: 0,
     };
     if options.words.is_empty() {
-        session.converse(&options.prompt);
+        session.converse(&options.prompt, options.history);
         return ExitCode::SUCCESS;
     }
     session.command(&options.words.join(" "));
     ExitCode::from(session.exit)
 }
 
+fn refuse(program: &Path, refusal: Refusal) -> ExitCode {
+    let program = program.display().to_string();
+    match refusal {
+        Refusal::Help => {
+            let _ = writeln!(io::stdout(), "{}", HELP.replace("{}", &program));
+            ExitCode::SUCCESS
+        }
+        Refusal::Wrong(error) => {
+            let _ = writeln!(io::stderr(), "Error: {error}\nFor help, use {program} -h");
+            ExitCode::from(2)
+        }
+    }
+}
+
 /// One run of supervisorctl.
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
+    /// Whether somebody is there to be asked.
     interactive: bool,
     exit: u8,
 }
@@ -72,26 +96,25 @@ enum Next {
 
 impl Session {
     /// Reads commands until the input or the user ends.
-    fn converse(&mut self, prompt: &str) {
+    fn converse(&mut self, prompt: &str, history: Option<PathBuf>) {
+        let mut terminal = Terminal::new(format!("{prompt}> "), history);
         self.command("status");
-        let terminal = io::stdin().is_terminal();
-        let mut lines = io::stdin().lock().lines();
         loop {
-            let _ = write!(io::stdout(), "{prompt}> ").and_then(|()| io::stdout().flush());
-            match lines.next() {
-                Some(Ok(line)) => {
-                    if self.command(&line) == Next::End {
-                        return;
-                    }
-                }
-                Some(Err(_)) | None => {
-                    if terminal {
-                        self.say("");
-                    }
-                    return;
-                }
+            let next = match terminal.read(&self.client) {
+                Input::Line(line) => self.command(&line),
+                Input::End => self.command("EOF"),
+                Input::Interrupted => self.interrupted(),
+            };
+            if next == Next::End {
+                return;
             }
         }
+    }
+
+    /// Ctrl-C ends a conversation.
+    fn interrupted(&mut self) -> Next {
+        self.say("");
+        Next::End
     }
 
     /// Prints a line. Somebody who closed our output wants no more of it.

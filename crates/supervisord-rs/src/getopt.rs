@@ -41,17 +41,7 @@ pub(crate) struct Used {
     pub(crate) value: String,
 }
 
-/// Flags by their long name with their values.
-type Given = Vec<(&'static str, String)>;
-
-/// Splits `arguments` into flags and the words after them.
-pub(crate) fn parse(arguments: &[String], flags: &[Flag]) -> Result<(Given, Vec<String>), String> {
-    let (used, words) = parse_spelled(arguments, flags)?;
-    let given = used.into_iter().map(|used| (used.name, used.value));
-    Ok((given.collect(), words))
-}
-
-/// The same, with the way each flag was written.
+/// Splits `arguments` into flags, with the way each was written, and the words after them.
 pub(crate) fn parse_spelled(
     arguments: &[String],
     flags: &[Flag],

@@ -1,104 +1,103 @@
-//! The original and ours, side by side: the same files, the same commands, the same text and exit
-//! codes, with pids and times masked.
+//! The original's supervisorctl and ours, side by side: the same files and commands, and the same
+//! text and exit codes, with pids and times masked.
 
 #[expect(dead_code, reason = "not every test binary uses every part of it")]
-mod support;
+mod oracle;
 
-use std::path::Path;
+use std::{
+    fs,
+    thread::{self, ScopedJoinHandle},
+};
 
-use support::{Said, Supervisor, ours, stock};
+use oracle::{
+    Which,
+    allowed::Allowed,
+    ctl::Ctl,
+    server::{PATIENCE, Server},
+};
+use serde_json::{Value, json};
+use testkit::wait_for;
 
-#[test]
-fn stock_supervisorctl_says_the_same_to_both_supervisords() {
-    let stock = stock("supervisorctl");
-    compare((&stock, &stock));
-}
+#[path = "differential/commands.rs"]
+mod commands;
+use commands::{SESSIONS, Session};
 
 #[test]
 fn both_supervisorctls_say_the_same() {
-    compare((&stock("supervisorctl"), ours("supervisorctl")));
+    compare("ctl", (Which::Ours, Which::Ours));
 }
 
-/// Runs every command with the first client against the original and with the second against ours.
-fn compare((theirs, our_client): (&Path, &Path)) {
-    let original = Supervisor::start(&stock("supervisord"), PROGRAMS);
-    let own = Supervisor::start(ours("supervisord"), PROGRAMS);
-    for supervisor in [&original, &own] {
-        supervisor.wait_state("sleeper", "RUNNING");
-        supervisor.wait_state("w:w_01", "RUNNING");
-    }
-    for command in COMMANDS {
-        let expected = masked(original.ctl(theirs, command));
-        let got = masked(own.ctl(our_client, command));
-        assert_eq!(got, expected, "{command}");
-    }
+#[test]
+fn the_stock_supervisorctl_says_the_same_to_both_supervisords() {
+    compare("stock ctl", (Which::Original, Which::Ours));
 }
 
-fn masked(said: Said) -> Said {
-    let is_time = |word: &str| word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit());
-    let lines = said.text.lines().map(|line| {
-        let mask = |word: &str| match word.trim_end_matches(',') {
-            number if number.parse::<u32>().is_ok() => "N".to_owned(),
-            time if is_time(time) => "T".to_owned(),
-            _ => word.to_owned(),
+/// Gives every command to the original with its own client, and with `client` to `server`.
+fn compare(suite: &'static str, (client, server): (Which, Which)) {
+    let allowed = Allowed::of(suite);
+    // The original takes a second for many a thing, so they all wait side by side.
+    let said: Vec<_> = thread::scope(|scope| {
+        let both = |session| {
+            let theirs = scope.spawn(move || all_said(Which::Original, Which::Original, session));
+            let ours = scope.spawn(move || all_said(client, server, session));
+            (theirs, ours)
         };
-        line.split(' ').map(mask).collect::<Vec<_>>().join(" ") + "\n"
+        let begun: Vec<_> = SESSIONS.iter().map(both).collect();
+        let end = |handle: ScopedJoinHandle<'_, Vec<Value>>| handle.join().expect("what was said");
+        let ended = begun.into_iter();
+        ended
+            .map(|(theirs, ours)| (end(theirs), end(ours)))
+            .collect()
     });
-    Said {
-        text: lines.collect(),
-        code: said.code,
+    for (session, (theirs, ours)) in SESSIONS.iter().zip(said) {
+        for ((step, theirs), ours) in session.steps.iter().zip(&theirs).zip(&ours) {
+            allowed.compare(&format!("{}: {step}", session.name), theirs, ours);
+        }
     }
+    allowed.finish();
 }
 
-const PROGRAMS: &str = "\
-[program:sleeper]
-command=sleep 1000
-startsecs=0
-[program:manual]
-command=sleep 1000
-autostart=false
-[program:missing]
-command=/no/such/thing
-autostart=false
-[program:w]
-command=sleep 1000
-process_name=%(program_name)s_%(process_num)02d
-numprocs=2
-startsecs=0
-";
+fn all_said(client: Which, server: Which, session: &Session) -> Vec<Value> {
+    let mut server = Server::start(server, &session.setup);
+    let mut ctl = Ctl::new(client);
+    let said = session.steps.iter();
+    said.map(|step| said_to(step, &mut ctl, &mut server))
+        .collect()
+}
 
-const COMMANDS: &[&str] = &[
-    "status",
-    "status sleeper nosuch",
-    "status w:*",
-    "start sleeper",
-    "start manual",
-    "stop manual",
-    "stop manual",
-    "start missing",
-    "start nosuch",
-    "start nosuch:*",
-    "start",
-    "stop w:*",
-    "start w:*",
-    "restart sleeper",
-    "signal CONT sleeper",
-    "signal NOSUCH sleeper",
-    "signal HUP missing",
-    "pid",
-    "pid missing",
-    "pid nosuch",
-    "avail",
-    "reread",
-    "update",
-    "tail sleeper",
-    "tail nosuch",
-    "version",
-    "clear sleeper",
-    "remove sleeper",
-    "remove nosuch",
-    "add sleeper",
-    "nonsense",
-    "stop all",
-    "status manual",
-];
+fn said_to(step: &str, ctl: &mut Ctl, server: &mut Server) -> Value {
+    let words: Vec<_> = step.splitn(3, ' ').collect();
+    match words.as_slice() {
+        ["!write", file, text] => server.write(file, text),
+        ["!wait", name, state] => wait_for(&format!("{name} to be {state}"), PATIENCE, || {
+            let said = Ctl::Ours.run(server, &format!("status {name}"));
+            said.to_string().contains(state).then_some(()).ok_or(said)
+        })
+        .expect("the program gets there"),
+        ["!log", file, text] => wait_for(&format!("{text} in {file}"), PATIENCE, || {
+            let log = fs::read_to_string(server.path(file)).unwrap_or_default();
+            log.contains(text).then_some(()).ok_or(log)
+        })
+        .expect("the program says it"),
+        ["!end"] => drop(server.ended()),
+        _ => return shown(step, ctl.run(server, step.trim_start_matches(['~', '%']))),
+    }
+    Value::Null
+}
+
+/// What of an answer is compared.
+fn shown(step: &str, mut said: Value) -> Value {
+    match step.chars().next() {
+        Some('~') => {
+            let first = |name: &str| said[name].get(0).cloned();
+            json!({"out": first("out"), "err": first("err"), "code": said["code"]})
+        }
+        Some('%') => {
+            if let Some(lines) = said["out"].as_array_mut() {
+                lines.sort_by_key(Value::to_string);
+            }
+            said
+        }
+        _ => said,
+    }
+}

@@ -1,179 +1,215 @@
 //! Just enough HTTP to call supervisord.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    os::unix::net::UnixStream,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpStream, ToSocketAddrs as _},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use thiserror::Error;
 
-use crate::{
-    config::Credentials,
-    xmlrpc::{Value, read_response, write_call},
+use super::{
+    interrupt::{Interruptions, Waited},
+    raised::{Raised, connect_unix, repr},
 };
+use crate::xmlrpc::{Value, read_response, write_call};
 
 /// Reaches one supervisord.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) url: String,
-    credentials: Option<Credentials>,
+    pub(super) login: Option<Login>,
+    pub(super) interruptions: Interruptions,
 }
 
-/// Why a call has no result.
-#[derive(Debug, Error)]
-pub(super) enum CallError {
-    /// Supervisord refused it.
-    #[error("<Fault {code}: '{text}'>")]
-    Fault { code: i64, text: String },
-    /// A name and password are wanted.
-    #[error("<ProtocolError for 127.0.0.1/RPC2: 401 Unauthorized>")]
-    Unauthorized,
-    /// The connection could not be made or broke.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The answer was something else.
-    #[error("unexpected answer: {0}")]
-    Answer(String),
+/// A name and password.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) username: String,
+    pub(super) password: String,
 }
 
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+/// The password has no way to be printed.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Unix(UnixStream),
+    Inet(TcpStream),
+}
 
 impl Client {
-    pub(super) fn new(url: &str, credentials: Option<Credentials>) -> Self {
-        Self {
-            url: url.to_owned(),
-            credentials,
-        }
-    }
-
     /// Calls `supervisor.METHOD`.
-    pub(super) fn call(&self, method: &str, params: &[Value]) -> Result<Value, CallError> {
+    pub(super) fn call(&self, method: &str, params: &[Value]) -> Result<Value, Raised> {
         let body = write_call(&format!("supervisor.{method}"), params);
         let head = format!(
-            "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nAccept: text/xml\r\n\
-             Content-Length: {}\r\nConnection: close\r\n{}\r\n",
+            "POST /RPC2 HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: identity\r\n\
+             User-Agent: supervisorctl\r\nContent-Type: text/xml\r\nAccept: text/xml\r\n{}\
+             Content-Length: {}\r\n\r\n",
+            self.host(),
+            self.authorization(),
             body.len(),
-            self.authorization()
         );
         let mut stream = self.connect()?;
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body.as_bytes())?;
-        stream.flush()?;
+        stream.write_all((head + &body).as_bytes())?;
+        if self.interruptions.wait(stream.as_fd()) == Waited::Interrupted {
+            return Err(Raised::Interrupted);
+        }
         let mut reader = BufReader::new(stream);
-        let (status, headers) = read_head(&mut reader)?;
-        match status {
-            200 => {}
-            401 => return Err(CallError::Unauthorized),
-            status => return Err(CallError::Answer(format!("HTTP status {status}"))),
+        let head = Head::read(&mut reader)?;
+        if head.status != 200 {
+            return Err(Raised::Protocol {
+                status: head.status,
+                reason: head.reason,
+            });
         }
         let mut body = Vec::new();
-        match headers.length {
+        match head.length {
             Some(length) => reader.take(length).read_to_end(&mut body)?,
             None => reader.read_to_end(&mut body)?,
         };
         let answer = read_response(&String::from_utf8_lossy(&body))
-            .map_err(|error| CallError::Answer(error.to_string()))?;
-        answer.map_err(|(code, text)| CallError::Fault { code, text })
+            .map_err(|error| Raised::Malformed(error.to_string()))?;
+        answer.map_err(|(code, text)| Raised::Fault { code, text })
     }
 
-    /// Copies what a log tail sends to `out`, until it or the server ends.
-    pub(super) fn follow(&self, path: &str, out: &mut dyn Write) -> Result<(), FollowError> {
-        let mut stream = self.connect().map_err(FollowError::Connect)?;
+    /// Asks for a log as it grows. The answer is left to be read.
+    pub(super) fn ask_for_log(&self, path: &str) -> Result<Stream, Raised> {
+        let mut stream = self.connect()?;
         let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n{}\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: chunked\r\nAccept: */*\r\n\
+             User-agent: Supervisor HTTP Client\r\n{}\r\n",
+            self.host(),
             self.authorization()
         );
-        stream
-            .write_all(head.as_bytes())
-            .map_err(FollowError::Connect)?;
-        let mut reader = BufReader::new(stream);
-        let (status, headers) = read_head(&mut reader).map_err(FollowError::Connect)?;
-        if status != 200 {
-            return Err(FollowError::Status(status));
-        }
-        let copied = match headers.chunked {
-            true => copy_chunks(&mut reader, out),
-            false => io::copy(&mut reader, out).map(drop),
-        };
-        copied.map_err(FollowError::Connect)
+        stream.write_all(head.as_bytes())?;
+        Ok(stream)
     }
 
-    fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    fn connect(&self) -> Result<Stream, Raised> {
         if let Some(path) = self.url.strip_prefix("unix://") {
-            return Ok(Box::new(UnixStream::connect(path)?));
+            return connect_unix(path).map(Stream::Unix);
         }
-        let address = self.url.trim_start_matches("http://").trim_end_matches('/');
-        let address = match address.contains(':') {
-            true => address.to_owned(),
-            false => format!("{address}:80"),
+        let Some(host) = self.url.strip_prefix("http://") else {
+            let text = format!("Unknown protocol for serverurl {}", self.url);
+            return Err(Raised::Value(text));
         };
-        Ok(Box::new(TcpStream::connect(address)?))
+        let host = host.split('/').next().unwrap_or("");
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        let (host, port) = match host.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => {
+                let port = port.parse::<u16>().map_err(|_| {
+                    let text = format!("Port could not be cast to integer value as {}", repr(port));
+                    Raised::Value(text)
+                })?;
+                (host, port)
+            }
+            _ => (host, 80),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses = (host, port).to_socket_addrs();
+        let unknown = || Raised::Unresolved("[Errno -2] Name or service not known".to_owned());
+        let addresses: Vec<_> = addresses.map_err(|_| unknown())?.collect();
+        Ok(Stream::Inet(TcpStream::connect(addresses.as_slice())?))
+    }
+
+    fn host(&self) -> &str {
+        let host = self.url.strip_prefix("http://").unwrap_or("localhost");
+        host.split('/').next().unwrap_or("")
     }
 
     fn authorization(&self) -> String {
-        self.credentials.as_ref().map_or_else(String::new, |given| {
-            let plain = format!("{}:{}", given.username, given.password.to_send());
+        self.login.as_ref().map_or_else(String::new, |login| {
+            let plain = format!("{}:{}", login.username, login.password);
             format!("Authorization: Basic {}\r\n", STANDARD.encode(plain))
         })
     }
 }
 
-/// Why a log could not be followed.
-#[derive(Debug, Error)]
-pub(super) enum FollowError {
-    #[error("Cannot connect, error: {0}")]
-    Connect(io::Error),
-    #[error("Cannot read, status code {0}")]
-    Status(u16),
-}
-
+/// Status line and what matters of the headers.
 #[derive(Debug, Default)]
-struct Headers {
+struct Head {
+    status: u16,
+    reason: String,
     length: Option<u64>,
-    chunked: bool,
 }
 
-fn read_head(reader: &mut impl BufRead) -> io::Result<(u16, Headers)> {
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let status = line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other("the answer is not HTTP"))?;
-    let mut headers = Headers::default();
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            return Ok((status, headers));
+impl Head {
+    fn read(reader: &mut impl BufRead) -> Result<Self, Raised> {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(Raised::Disconnected);
         }
-        let Some((name, value)) = line.split_once(':') else {
-            continue;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            headers.length = value.trim().parse().ok();
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            headers.chunked = value.trim().eq_ignore_ascii_case("chunked");
+        let mut head = Self::of_status(&line)?;
+        loop {
+            line.clear();
+            if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
+                return Ok(head);
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                head.length = value.trim().parse().ok();
+            }
+        }
+    }
+
+    fn of_status(line: &str) -> Result<Self, Raised> {
+        let line = line.trim();
+        let mut words = line.splitn(3, ' ');
+        let version = words.next().filter(|word| word.starts_with("HTTP/"));
+        let status = words.next().and_then(|status| status.parse().ok());
+        match (version, status) {
+            (Some(_), Some(status)) => Ok(Self {
+                status,
+                reason: words.next().unwrap_or("").to_owned(),
+                length: None,
+            }),
+            _ => Err(Raised::BadStatus(line.to_owned())),
         }
     }
 }
 
-fn copy_chunks(reader: &mut impl BufRead, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let digits = line.trim().split(';').next().unwrap_or("");
-        let size = u64::from_str_radix(digits, 16).unwrap_or(0);
-        if size == 0 {
-            return Ok(());
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Inet(stream) => stream.read(buffer),
         }
-        io::copy(&mut reader.by_ref().take(size), out)?;
-        out.flush()?;
-        line.clear();
-        reader.read_line(&mut line)?;
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(buffer),
+            Self::Inet(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.flush(),
+            Self::Inet(stream) => stream.flush(),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Inet(stream) => stream.as_fd(),
+        }
     }
 }

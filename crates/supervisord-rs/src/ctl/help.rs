@@ -1,94 +1,128 @@
-//! What `help` says, in the original's words.
+//! What `help` says.
 
 use super::Session;
 
 impl Session {
     /// The help on one command, or the list of commands.
     pub(super) fn help(&mut self, topic: &str) {
-        let found = TOPICS.iter().find(|(name, _)| *name == topic);
-        match found {
+        match TOPICS.iter().find(|(name, _)| *name == topic) {
             Some((_, text)) => self.say(text),
             None => self.say(&format!("*** No help on {topic}")),
         }
     }
 }
 
+/// The commands, for completion.
+pub(super) const ACTIONS: &[&str] = &[
+    "help", "add", "avail", "clear", "exit", "fg", "maintail", "open", "pid", "quit", "reload",
+    "remove", "reread", "restart", "shutdown", "signal", "start", "status", "stop", "tail",
+    "update", "version",
+];
+
+/// The list of commands is laid out as in the original.
 const TOPICS: &[(&str, &str)] = &[
     (
         "",
-        "\ndefault commands (type help <topic>):\n=====================================\nadd    exit      open  reload  restart   start   tail   \navail  fg        pid   remove  shutdown  status  update \nclear  maintail  quit  reread  signal    stop    version\n",
+        "\ndefault commands (type help <topic>):\n\
+         =====================================\n\
+         add    exit      open  reload  restart   start   tail   \n\
+         avail  fg        pid   remove  shutdown  status  update \n\
+         clear  maintail  quit  reread  signal    stop    version\n",
     ),
     (
         "add",
-        "add <name> [...]\tActivates any updates in config for process/group",
+        "add <group> [...]\tStart using groups that were added to the configuration",
     ),
-    ("avail", "avail\t\t\tDisplay all configured processes"),
+    (
+        "avail",
+        "avail\t\t\tList every program of the configuration",
+    ),
     (
         "clear",
-        "clear <name>\t\tClear a process' log files.\nclear <name> <name>\tClear multiple process' log files\nclear all\t\tClear all process' log files",
+        "clear <name> [...]\tEmpty the logs of programs\n\
+         clear all\t\tEmpty the logs of all programs",
     ),
-    ("exit", "exit\tExit the supervisor shell."),
+    ("exit", "exit\tLeave this shell"),
     (
         "fg",
-        "fg <process>\tConnect to a process in foreground mode\n\t\tCtrl-C to exit",
+        "fg <name>\tSee what a program prints and type what it reads; Ctrl-C leaves it running",
     ),
     (
         "maintail",
-        "maintail -f \tContinuous tail of supervisor main log file (Ctrl-C to exit)\nmaintail -100\tlast 100 *bytes* of supervisord main log file\nmaintail\tlast 1600 *bytes* of supervisor main log file\n",
+        "maintail\tThe last 1600 bytes of supervisord's own log\n\
+         maintail -<n>\tThe last <n> bytes of it\n\
+         maintail -f\tFollow it until Ctrl-C\n",
     ),
     (
         "open",
-        "open <url>\tConnect to a remote supervisord process.\n\t\t(for UNIX domain socket, use unix:///socket/path)",
+        "open <url>\tTalk to another supervisord: http://host:port or unix:///path/of/socket",
     ),
     (
         "pid",
-        "pid\t\t\tGet the PID of supervisord.\npid <name>\t\tGet the PID of a single child process by name.\npid all\t\t\tGet the PID of every child process, one per line.",
+        "pid\t\t\tThe pid of supervisord\n\
+         pid <name> [...]\tThe pids of programs\n\
+         pid all\t\t\tThe pids of all programs, one per line",
     ),
-    ("quit", "quit\tExit the supervisor shell."),
-    ("reload", "reload \t\tRestart the remote supervisord."),
+    ("quit", "quit\tLeave this shell"),
     (
-        "remove",
-        "remove <name> [...]\tRemoves process/group from active config",
+        "reload",
+        "reload\t\t\tStop everything, read the configuration and start again",
     ),
+    ("remove", "remove <group> [...]\tForget stopped groups"),
     (
         "reread",
-        "reread \t\t\tReload the daemon's configuration files without add/remove",
+        "reread\t\t\tRead the configuration and say what would change",
     ),
     (
         "restart",
-        "restart <name>\t\tRestart a process\nrestart <gname>:*\tRestart all processes in a group\nrestart <name> <name>\tRestart multiple processes or groups\nrestart all\t\tRestart all processes\nNote: restart does not reread config files. For that, see reread and update.",
+        "restart <name> [...]\tStop programs and start them again\n\
+         restart <group>:*\tAll programs of a group\n\
+         restart all\t\tAll programs\n\
+         The configuration is not read for it; see reread and update.",
     ),
-    ("shutdown", "shutdown \tShut the remote supervisord down."),
+    (
+        "shutdown",
+        "shutdown\t\tStop everything, supervisord included",
+    ),
     (
         "signal",
-        "signal <signal name> <name>\t\tSignal a process\nsignal <signal name> <gname>:*\t\tSignal all processes in a group\nsignal <signal name> <name> <name>\tSignal multiple processes or groups\nsignal <signal name> all\t\tSignal all processes",
+        "signal <signal> <name> [...]\tSend a signal to programs\n\
+         signal <signal> <group>:*\tAll programs of a group\n\
+         signal <signal> all\t\tAll programs",
     ),
     (
         "start",
-        "start <name>\t\tStart a process\nstart <gname>:*\t\tStart all processes in a group\nstart <name> <name>\tStart multiple processes or groups\nstart all\t\tStart all processes",
+        "start <name> [...]\tStart programs\n\
+         start <group>:*\t\tAll programs of a group\n\
+         start all\t\tAll programs",
     ),
     (
         "status",
-        "status <name>\t\tGet status for a single process\nstatus <gname>:*\tGet status for all processes in a group\nstatus <name> <name>\tGet status for multiple named processes\nstatus\t\t\tGet all process status info",
+        "status\t\t\tThe state of all programs\n\
+         status <name> [...]\tThe state of some\n\
+         status <group>:*\tAll programs of a group",
     ),
     (
         "stop",
-        "stop <name>\t\tStop a process\nstop <gname>:*\t\tStop all processes in a group\nstop <name> <name>\tStop multiple processes or groups\nstop all\t\tStop all processes",
+        "stop <name> [...]\tStop programs\n\
+         stop <group>:*\t\tAll programs of a group\n\
+         stop all\t\tAll programs",
     ),
     (
         "tail",
-        "tail [-f] <name> [stdout|stderr] (default stdout)\nEx:\ntail -f <name>\t\tContinuous tail of named process stdout\n\t\t\tCtrl-C to exit.\ntail -100 <name>\tlast 100 *bytes* of process stdout\ntail <name> stderr\tlast 1600 *bytes* of process stderr",
+        "tail <name> [stdout|stderr]\tThe last 1600 bytes of a program's output\n\
+         tail -<n> <name> [...]\t\tThe last <n> bytes of it\n\
+         tail -f <name> [...]\t\tFollow it until Ctrl-C",
     ),
     (
         "update",
-        "update\t\t\tReload config and add/remove as necessary, and will restart affected programs\nupdate all\t\tReload config and add/remove as necessary, and will restart affected programs\nupdate <gname> [...]\tUpdate specific groups",
+        "update\t\t\tRead the configuration and do what it asks: stop, start and restart groups\n\
+         update all\t\tThe same\n\
+         update <group> [...]\tThe same for some groups only",
     ),
-    (
-        "version",
-        "version\t\t\tShow the version of the remote supervisord process",
-    ),
+    ("version", "version\t\t\tThe version of supervisord"),
     (
         "help",
-        "help\t\tPrint a list of available actions\nhelp <action>\tPrint help for <action>",
+        "help\t\tList the commands\nhelp <command>\tWhat a command does",
     ),
 ];

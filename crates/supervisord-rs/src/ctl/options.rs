@@ -2,20 +2,25 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use super::{client::Login, raised::repr};
 use crate::{
-    config::{Credentials, Password, absolute, client_section},
-    getopt::{self, Flag},
+    config::{client_section, search_paths},
+    getopt::{self, Flag, Used},
 };
 
 /// What was asked.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) serverurl: String,
-    pub(super) credentials: Option<Credentials>,
+    pub(super) login: Option<Login>,
     pub(super) prompt: String,
+    pub(super) history: Option<PathBuf>,
+    /// Whether somebody is there to be asked.
+    pub(super) interactive: bool,
     /// The command; empty for a conversation.
     pub(super) words: Vec<String>,
 }
@@ -30,58 +35,77 @@ pub(super) enum Refusal {
 }
 
 impl Options {
+    /// `program` is what we were called as; the file is looked for above it, among other places.
     pub(super) fn parse(
+        program: &Path,
         arguments: &[String],
-        environment: &BTreeMap<String, String>,
+        environment: &BTreeMap<OsString, OsString>,
     ) -> Result<Self, Refusal> {
-        let (given, words) = getopt::parse(arguments, FLAGS).map_err(Refusal::Wrong)?;
-        let last = |name: &str| {
-            let found = given.iter().rev().find(|(flag, _)| *flag == name);
-            found.map(|(_, value)| value.clone())
-        };
-        if last("help").is_some() {
-            return Err(Refusal::Help);
-        }
-        let file = last("configuration").map(PathBuf::from);
-        let file = file.or_else(|| {
-            SEARCHED
-                .iter()
-                .map(PathBuf::from)
-                .find(|path| path.exists())
-        });
+        let (used, words) = getopt::parse_spelled(arguments, FLAGS).map_err(Refusal::Wrong)?;
+        let mut given = checked(&used)?;
+        let file = given.remove("configuration").map(PathBuf::from);
+        let file = file.or_else(|| search_paths(program).into_iter().find(|path| path.exists()));
         let mut section = match file {
             Some(file) => client_section(&file, environment).map_err(Refusal::Wrong)?,
             None => BTreeMap::new(),
         };
-        let mut value = |name: &str| last(name).or_else(|| section.remove(name));
-        let serverurl = value("serverurl").unwrap_or_else(|| "http://localhost:9001".to_owned());
-        let credentials = match (value("username"), value("password")) {
-            (Some(username), Some(password)) => Some(Credentials {
-                username,
-                password: Password::Plain(password),
-            }),
+        let interactive = given.remove("interactive").is_some() || words.is_empty();
+        let mut value = |name: &str| given.remove(name).or_else(|| section.remove(name));
+        let login = match (value("username"), value("password")) {
+            (Some(username), Some(password)) => Some(Login { username, password }),
             _ => None,
         };
         Ok(Self {
-            serverurl: normal(&serverurl)?,
-            credentials,
+            serverurl: value("serverurl").unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            login,
             prompt: value("prompt").unwrap_or_else(|| "supervisor".to_owned()),
+            history: value("history_file").map(PathBuf::from),
+            interactive,
             words,
         })
     }
 }
 
-fn normal(url: &str) -> Result<String, Refusal> {
-    if let Some(path) = url.strip_prefix("unix://") {
-        return Ok(format!("unix://{}", absolute(Path::new(path)).display()));
+/// The flags by name, each looked at in its turn.
+fn checked(used: &[Used]) -> Result<BTreeMap<&'static str, String>, Refusal> {
+    let mut given = BTreeMap::new();
+    for Used {
+        name,
+        spelled,
+        value,
+    } in used
+    {
+        if *name == "help" {
+            return Err(Refusal::Help);
+        }
+        if *name == "serverurl" && !is_url(value) {
+            let value = repr(value);
+            return Err(Refusal::Wrong(format!(
+                "invalid value for {spelled} {value}: value {value} is not a URL"
+            )));
+        }
+        if given.insert(*name, value.clone()).is_some() {
+            let text = format!("conflicting command line option {}", repr(spelled));
+            return Err(Refusal::Wrong(text));
+        }
     }
-    if url.starts_with("http://") {
-        return Ok(url.to_owned());
-    }
-    Err(Refusal::Wrong(format!(
-        "value '{url}' is not a URL: use unix:// or http://"
-    )))
+    Ok(given)
 }
+
+/// Whether there is a scheme and something after it.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let is_scheme = scheme.starts_with(|char: char| char.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    is_scheme && !rest.is_empty() && !rest.starts_with(['?', '#', ';'])
+}
+
+const DEFAULT_URL: &str = "http://localhost:9001";
 
 const FLAGS: &[Flag] = &[
     Flag::valued("configuration", 'c'),
@@ -94,31 +118,56 @@ const FLAGS: &[Flag] = &[
     Flag::valued("history_file", 'r'),
 ];
 
-const SEARCHED: &[&str] = &[
-    "supervisord.conf",
-    "etc/supervisord.conf",
-    "/etc/supervisord.conf",
-    "/etc/supervisor/supervisord.conf",
-];
-
+/// What `-h` prints; `{}` is what we were called as.
 pub(super) const HELP: &str = "\
-supervisorctl -- control applications run by supervisord from the cmd line.
+supervisorctl -- control applications that supervisord runs
 
-Usage: supervisorctl [options] [action [arguments]]
+Usage: {} [options] [command [arguments]]
 
-Options:
--c/--configuration FILENAME -- configuration file path (searched for if not given)
--h/--help -- print usage message and exit
--i/--interactive -- start an interactive shell after executing commands
--s/--serverurl URL -- URL on which supervisord server is listening
-     (default \"http://localhost:9001\").
--u/--username USERNAME -- username to use for authentication with server
--p/--password PASSWORD -- password to use for authentication with server
--r/--history-file -- keep a readline history (if readline is available)
+-c/--configuration FILENAME -- configuration file (looked for in the usual places if not given)
+-h/--help -- print this and end
+-i/--interactive -- start an interactive shell, or ask questions when given a command
+-s/--serverurl URL -- where supervisord listens (http://localhost:9001 if nothing says otherwise)
+-u/--username USERNAME -- name to give to the server
+-p/--password PASSWORD -- password to give to the server
+-r/--history-file FILENAME -- where the history of the shell is kept
 
-action [arguments] -- see below
+Without a command a shell is started; its command \"help\" lists what there is.
+";
 
-Actions are commands like \"tail\" or \"stop\".  If -i is specified or no action is
-specified on the command line, a \"shell\" interpreting actions typed
-interactively is started.  Use the action \"help\" to find out about available
-actions.";
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(arguments: &[&str]) -> String {
+        let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let used = getopt::parse_spelled(&arguments, FLAGS).map_err(Refusal::Wrong);
+        match used.and_then(|(used, _)| checked(&used)) {
+            Err(Refusal::Wrong(text)) => text,
+            Err(Refusal::Help) => "help".to_owned(),
+            Ok(_) => "taken".to_owned(),
+        }
+    }
+
+    #[test]
+    fn wrong_flags_are_told_in_the_originals_words() {
+        for (arguments, text) in [
+            (
+                &["-s", "foo"][..],
+                "invalid value for -s 'foo': value 'foo' is not a URL",
+            ),
+            (
+                &["--serverurl=http://", "-h"],
+                "invalid value for --serverurl 'http://': value 'http://' is not a URL",
+            ),
+            (&["-h", "-s", "foo"], "help"),
+            (&["-i", "-i"], "conflicting command line option '-i'"),
+            (&["-x"], "option -x not recognized"),
+            (&["-c"], "option -c requires argument"),
+            (&["-s", "ftp://x", "status"], "taken"),
+            (&["-s", "unix:///x", "status"], "taken"),
+        ] {
+            assert_eq!(refusal(arguments), text, "{arguments:?}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
-//! What programs are called and how they are listed.
+//! `status`, and what programs are called.
 
+use super::{Session, raised::Raised};
 use crate::xmlrpc::Value;
 
 /// The fields of `getProcessInfo` that a client shows.
@@ -34,12 +35,8 @@ impl Info {
     }
 
     pub(super) fn all(value: &Value) -> Vec<Self> {
-        value
-            .as_array()
-            .unwrap_or_default()
-            .iter()
-            .map(Self::of)
-            .collect()
+        let values = value.as_array().unwrap_or_default();
+        values.iter().map(Self::of).collect()
     }
 
     /// STOPPED, EXITED, FATAL or UNKNOWN.
@@ -48,16 +45,53 @@ impl Info {
     }
 }
 
+impl Session {
+    pub(super) fn status(&mut self, words: &[&str]) -> Result<(), Raised> {
+        if !self.is_up()? {
+            self.exit = 4;
+            return Ok(());
+        }
+        let all = Info::all(&self.client.call("getAllProcessInfo", &[])?);
+        let shown = match words.is_empty() || words.contains(&"all") {
+            true => all,
+            false => self.matching(&all, words),
+        };
+        for line in table(&shown) {
+            self.say(&line);
+        }
+        if shown.iter().any(Info::is_stopped) {
+            self.exit = 3;
+        }
+        Ok(())
+    }
+
+    /// The programs that are named; tells of names nobody has.
+    fn matching(&mut self, all: &[Info], words: &[&str]) -> Vec<Info> {
+        let mut matching = Vec::new();
+        for word in words {
+            let (group, program) = split(word);
+            let before = matching.len();
+            let named = |info: &&Info| {
+                info.group == group && program.is_none_or(|program| info.name == program)
+            };
+            matching.extend(all.iter().filter(named).cloned());
+            if matching.len() == before {
+                let text = match program {
+                    None => format!("{group}: ERROR (no such group)"),
+                    Some(_) => format!("{word}: ERROR (no such process)"),
+                };
+                self.fail(4, &text);
+            }
+        }
+        matching
+    }
+}
+
 /// Lines of `status`.
-pub(super) fn table(infos: &[Info]) -> Vec<String> {
+fn table(infos: &[Info]) -> Vec<String> {
     let name = |info: &Info| full_name(&info.group, &info.name);
-    let width = infos
-        .iter()
-        .map(|info| name(info).chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(30)
-        + 3;
+    let lengths = infos.iter().map(|info| name(info).chars().count());
+    let width = lengths.max().unwrap_or(0).max(30) + 3;
     let line = |info: &Info| {
         let (name, state) = (name(info), &info.state_name);
         format!("{name:<width$}{state:<10}{}", info.description)

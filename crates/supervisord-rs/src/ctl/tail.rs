@@ -2,161 +2,166 @@
 
 use std::io::{self, Write as _};
 
-use super::{Session, client::CallError};
-use crate::xmlrpc::Value;
+use super::{
+    Session,
+    interrupt::{Interrupt, Ready},
+    log_stream::{LogStream, More, NoLog},
+    raised::{Raised, repr},
+};
+use crate::xmlrpc::{Value, python_int};
+
+/// How much of a log is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Amount {
+    /// The last bytes.
+    Bytes(i64),
+    /// What is there and what comes.
+    Everything,
+}
 
 impl Session {
-    pub(super) fn tail(&mut self, words: &[&str]) {
-        let mut words = words.to_vec();
-        match words.len() {
-            0 => {
-                self.fail(1, "Error: too few arguments");
-                return self.help("tail");
-            }
-            1..=3 => {}
-            _ => {
-                self.fail(1, "Error: too many arguments");
-                return self.help("tail");
-            }
+    pub(super) fn tail(&mut self, words: &[&str]) -> Result<(), Raised> {
+        let usage = match words.len() {
+            0 => Some("Error: too few arguments"),
+            1..=3 => None,
+            _ => Some("Error: too many arguments"),
+        };
+        if let Some(usage) = usage {
+            self.fail(1, usage);
+            self.help("tail");
+            return Ok(());
         }
-        let modifier = words[0].starts_with('-').then(|| words.remove(0));
-        let (name, channel) = match words.as_slice() {
+        let (modifier, words) = match words {
+            [first, rest @ ..] if first.starts_with('-') => (Some(*first), rest),
+            words => (None, words),
+        };
+        let (name, channel) = match words {
             [name] => (*name, "stdout".to_owned()),
             [name, .., channel] => (*name, channel.to_lowercase()),
-            [] => return self.fail(1, "Error: tail requires process name"),
+            [] => {
+                self.fail(1, "Error: tail requires process name");
+                return Ok(());
+            }
         };
         if channel != "stdout" && channel != "stderr" {
-            return self.fail(1, &format!("Error: bad channel '{channel}'"));
+            self.fail(1, &format!("Error: bad channel {}", repr(&channel)));
+            return Ok(());
         }
-        let Ok(bytes) = self.amount(modifier) else {
-            return;
-        };
-        let Some(bytes) = bytes else {
-            return self.follow(&format!("/logtail/{name}/{channel}"));
+        let bytes = match self.amount(modifier) {
+            None => return Ok(()),
+            Some(Amount::Everything) => return self.follow(&format!("/logtail/{name}/{channel}")),
+            Some(Amount::Bytes(bytes)) => bytes,
         };
         let method = match channel.as_str() {
             "stdout" => "readProcessStdoutLog",
             _ => "readProcessStderrLog",
         };
-        let params = [Value::text(name), Value::Int(-bytes), Value::Int(0)];
+        let params = [
+            Value::text(name),
+            Value::Int(bytes.saturating_neg()),
+            Value::Int(0),
+        ];
         let result = self.client.call(method, &params);
-        self.show_log(name, result);
+        self.show_log(name, result)
     }
 
-    pub(super) fn maintail(&mut self, words: &[&str]) {
-        if words.len() > 1 {
-            self.fail(1, "Error: too many arguments");
-            return self.help("maintail");
-        }
-        if let Some(word) = words.first().filter(|word| !word.starts_with('-')) {
-            return self.fail(1, &format!("Error: bad argument {word}"));
-        }
-        let Ok(bytes) = self.amount(words.first().copied()) else {
-            return;
+    pub(super) fn maintail(&mut self, words: &[&str]) -> Result<(), Raised> {
+        let modifier = match words {
+            [] => None,
+            [word] if word.starts_with('-') => Some(*word),
+            [word] => {
+                self.fail(1, &format!("Error: bad argument {word}"));
+                return Ok(());
+            }
+            _ => {
+                self.fail(1, "Error: too many arguments");
+                self.help("maintail");
+                return Ok(());
+            }
         };
-        let Some(bytes) = bytes else {
-            return self.follow("/mainlogtail");
+        let bytes = match self.amount(modifier) {
+            None => return Ok(()),
+            Some(Amount::Everything) => return self.follow("/mainlogtail"),
+            Some(Amount::Bytes(bytes)) => bytes,
         };
-        let result = self
-            .client
-            .call("readLog", &[Value::Int(-bytes), Value::Int(0)]);
-        self.show_log("supervisord", result);
+        let params = [Value::Int(bytes.saturating_neg()), Value::Int(0)];
+        match self.client.call("readLog", &params) {
+            // Here a name cannot be wrong.
+            Err(raised @ Raised::Fault { code: 10, .. }) => Err(raised),
+            result => self.show_log("supervisord", result),
+        }
     }
 
-    /// How many bytes a modifier such as `-100` means; `None` for `-f`.
-    fn amount(&mut self, modifier: Option<&str>) -> Result<Option<i64>, ()> {
-        match modifier.map(|modifier| &modifier[1..]) {
-            None => Ok(Some(DEFAULT_BYTES)),
-            Some("f") => Ok(None),
-            Some(number) => match number.parse() {
-                Ok(number) => Ok(Some(number)),
-                Err(_) => {
-                    self.fail(1, &format!("Error: bad argument -{number}"));
-                    Err(())
+    /// How much a modifier such as `-100` means; tells if it means nothing.
+    fn amount(&mut self, modifier: Option<&str>) -> Option<Amount> {
+        let Some(modifier) = modifier else {
+            return Some(Amount::Bytes(DEFAULT_BYTES));
+        };
+        match &modifier[1..] {
+            "f" => Some(Amount::Everything),
+            number => {
+                let bytes = python_int(number);
+                if bytes.is_none() {
+                    self.fail(1, &format!("Error: bad argument {modifier}"));
                 }
-            },
+                bytes.map(Amount::Bytes)
+            }
         }
     }
 
-    fn show_log(&mut self, name: &str, result: Result<Value, CallError>) {
-        match result {
+    fn show_log(&mut self, name: &str, result: Result<Value, Raised>) -> Result<(), Raised> {
+        let problem = match result {
             Ok(value) => {
-                let text = value.as_text().unwrap_or("").to_owned();
-                self.say(&text);
+                self.say(value.as_text().unwrap_or(""));
+                return Ok(());
             }
-            Err(CallError::Fault { code: 20, .. }) => {
-                self.fail(1, &format!("{name}: ERROR (no log file)"));
-            }
-            Err(CallError::Fault { code: 30, .. }) => {
-                self.fail(1, &format!("{name}: ERROR (unknown error reading log)"));
-            }
-            Err(CallError::Fault { code: 10, .. }) => {
-                self.fail(1, &format!("{name}: ERROR (no such process name)"));
-            }
-            Err(error) => self.raise(&error),
-        }
-    }
-
-    fn follow(&mut self, path: &str) {
-        self.say("==> Press Ctrl-C to exit <==");
-        if let Err(error) = self.client.follow(path, &mut io::stdout()) {
-            // As in the original such an error does not change the exit code.
-            let _ = writeln!(io::stderr(), "{}{path} {error}", self.client.url);
-        }
-    }
-
-    pub(super) fn foreground(&mut self, words: &[&str]) {
-        let name = match words {
-            [] => {
-                self.fail(1, "ERROR: no process name supplied");
-                return self.help("fg");
-            }
-            [name] => *name,
-            _ => return self.fail(1, "ERROR: too many process names supplied"),
+            Err(Raised::Fault { code: 20, .. }) => "no log file",
+            Err(Raised::Fault { code: 30, .. }) => "unknown error reading log",
+            Err(Raised::Fault { code: 10, .. }) => "no such process name",
+            Err(raised) => return Err(raised),
         };
-        match self.is_running(name) {
-            Ok(true) => {}
-            Ok(false) => return self.fail(1, "ERROR: process not running"),
-            Err(CallError::Fault { code: 10, .. }) => {
-                return self.fail(1, "ERROR: bad process name supplied");
-            }
-            Err(error) => return self.say(&format!("ERROR: {error}")),
-        }
+        self.fail(1, &format!("{name}: ERROR ({problem})"));
+        Ok(())
+    }
+
+    /// Shows a log until it or the patience of the user ends. What goes wrong changes no exit code.
+    fn follow(&mut self, path: &str) -> Result<(), Raised> {
+        let interrupt = Interrupt::hold().map_err(io::Error::from)?;
         self.say("==> Press Ctrl-C to exit <==");
-        // The thread ends with this program: a tail has no end of its own.
-        let (follower, path) = (self.client.clone(), format!("/logtail/{name}/stdout"));
-        drop(std::thread::spawn(move || {
-            let _ = follower.follow(&path, &mut io::stdout());
-        }));
-        self.feed(name);
-        self.say("Exiting foreground");
-    }
-
-    /// Sends lines of our input to a program until either ends.
-    fn feed(&mut self, name: &str) {
-        let mut line = String::new();
+        let mut log = match LogStream::open(&self.client, path) {
+            Ok(log) => log,
+            Err(raised) => {
+                self.tell_no_log(path, &NoLog::Raised(raised));
+                return Ok(());
+            }
+        };
         loop {
-            line.clear();
-            if io::stdin().read_line(&mut line).unwrap_or(0) == 0 {
-                return;
+            let ready = {
+                use std::os::fd::AsFd as _;
+                interrupt.wait(&[log.as_fd()]).map_err(io::Error::from)?
+            };
+            if ready == Ready::Interrupted {
+                self.say("");
+                return Ok(());
             }
-            let params = [Value::text(name), Value::text(line.clone())];
-            match self.client.call("sendProcessStdin", &params) {
-                Ok(_) => {}
-                Err(CallError::Fault { code: 70, .. }) => return self.say("Process got killed"),
-                Err(error) => return self.say(&format!("ERROR: {error}")),
-            }
-            if !self.is_running(name).unwrap_or(false) {
-                return self.say("Process got killed");
+            match log.receive(&mut io::stdout()) {
+                Ok(More::Expected) => {}
+                Ok(More::Never) => return Ok(()),
+                Err(no_log) => {
+                    self.tell_no_log(path, &no_log);
+                    return Ok(());
+                }
             }
         }
     }
 
-    fn is_running(&self, name: &str) -> Result<bool, CallError> {
-        let info = self.client.call("getProcessInfo", &[Value::text(name)])?;
-        Ok(info.member("state").and_then(Value::as_int) == Some(RUNNING))
+    pub(super) fn tell_no_log(&self, path: &str, no_log: &NoLog) {
+        let text = match no_log {
+            NoLog::Status(status) => format!("Cannot read, status code {status}"),
+            NoLog::Raised(raised) => format!("Cannot connect, error: {}", raised.told()),
+        };
+        let _ = writeln!(io::stderr(), "{}{path} {text}", self.client.url);
     }
 }
 
 const DEFAULT_BYTES: i64 = 1600;
-const RUNNING: i64 = 20;

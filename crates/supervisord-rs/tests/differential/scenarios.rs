@@ -21,6 +21,7 @@ const fn setup(programs: &'static str) -> Setup<'static> {
     Setup {
         programs,
         unix: "",
+        ctl: "",
         more: "",
         without_rpc: false,
     }

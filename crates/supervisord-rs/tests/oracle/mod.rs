@@ -3,6 +3,7 @@
 
 pub(crate) mod allowed;
 pub(crate) mod client;
+pub(crate) mod ctl;
 pub(crate) mod server;
 
 use std::path::{Path, PathBuf};

@@ -23,6 +23,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) programs: &'a str,
     /// More lines of `[unix_http_server]`.
     pub(crate) unix: &'a str,
+    /// More lines of `[supervisorctl]`.
+    pub(crate) ctl: &'a str,
     /// More sections of the main file.
     pub(crate) more: &'a str,
     /// Leave out `[rpcinterface:supervisor]`.
@@ -139,8 +141,9 @@ fn main_file(setup: &Setup<'_>) -> String {
         "[unix_http_server]\nfile={{D}}/s.sock\n{}\n[supervisord]\nnodaemon=true\nuser=root\n\
          logfile={{D}}/main.log\npidfile={{D}}/s.pid\nchildlogdir={{D}}\n\
          berth_portal_log_dir={{D}}/raw\nberth_log_dir={{D}}/clean\nberth_socket={{D}}/g.sock\n\
-         {rpc}[supervisorctl]\nserverurl=unix://{{D}}/s.sock\n[include]\nfiles=conf.d/*.conf\n{}",
-        setup.unix, setup.more
+         {rpc}[supervisorctl]\nserverurl=unix://{{D}}/s.sock\n{}[include]\n\
+         files=conf.d/*.conf\n{}",
+        setup.unix, setup.ctl, setup.more
     )
 }
 
