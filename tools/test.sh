@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit
 export PATH="$PWD/target/tools/bin:$PATH"
 
 prepare() {
-    tools/packages.sh openssh-server openssh-client cron curl chromium fonts-dejavu-core || return
+    tools/packages.sh openssh-server openssh-client cron curl iproute2 chromium fonts-dejavu-core || return
     tools/venv.sh target/venv-main docker/requirements-main.txt /venv/main || return
     tools/venv.sh target/venv-test tests/requirements.txt || return
     if ! command -v cargo-nextest >/dev/null; then

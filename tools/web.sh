@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../crates/portald/web"
 npm ci --ignore-scripts --no-fund --no-audit --silent
 npm run --silent check
+npm run --silent test
 npm run --silent build
 git diff --exit-code --stat -- dist
 [[ -z $(git status --porcelain -- dist) ]] || { git status --short -- dist; exit 1; }

@@ -18,7 +18,7 @@ await story(async (link, directory) => {
         await page.getByText('Live', { exact: true }).waitFor();
         await page.waitForLoadState('networkidle').catch(() => {});
         await page.locator('main h1').first().waitFor();
-        await page.waitForFunction(() => !document.querySelector('[data-loading]'));
+        await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
         await page.screenshot({ path: `${directory}/${name}-${width}-${colorScheme}.png` });
       }
       await browser.close();

@@ -1,7 +1,28 @@
 //! Bad input costs only itself and is visible.
 
 use anyhow::Result;
-use e2e::Options;
+use e2e::{Instance, Options, SOON};
+use testkit::wait_for;
+
+/// Bad input is seen in `berth status`, which then says so by its exit code, and on the portal.
+fn is_seen(instance: &Instance, words: &[&str]) -> Result<()> {
+    let status = instance.exec(&["berth", "status"])?;
+    let text = &status.stdout;
+    let problems = text.split_once("\nProblems").map_or("", |(_, rest)| rest);
+    for word in words {
+        assert!(
+            problems.contains(word),
+            "{word} among the problems of {text}"
+        );
+        wait_for(&format!("the portal to show {word}"), SOON, || {
+            let topic = instance.get(1111, "/api/v1/instance").ok()?;
+            let topic: serde_json::Value = serde_json::from_str(&topic.body).ok()?;
+            topic["attention"].to_string().contains(word).then_some(())
+        })?;
+    }
+    assert_ne!(status.status.code(), Some(0));
+    Ok(())
+}
 
 #[test]
 fn a_malformed_portal_config_entry_is_refused_alone() -> Result<()> {
@@ -14,18 +35,10 @@ fn a_malformed_portal_config_entry_is_refused_alone() -> Result<()> {
         apps.contains("Jupyter") && !apps.contains("Broken"),
         "{apps}"
     );
-    let status = instance.exec(&["berth", "status"])?;
-    assert!(
-        status.stdout.contains("PORTAL_CONFIG entry 3"),
-        "{}",
-        status.stdout
-    );
-    assert!(
-        status.stdout.contains("PORTAL_CONFIG entry 4"),
-        "{}",
-        status.stdout
-    );
-    assert_ne!(status.status.code(), Some(0));
+    is_seen(
+        &instance,
+        &["PORTAL_CONFIG entry 3", "PORTAL_CONFIG entry 4"],
+    )?;
     let events = instance.get(1111, "/api/v1/events")?;
     assert!(
         events.body.contains("PORTAL_CONFIG entry 3"),
@@ -57,8 +70,13 @@ fn an_unreadable_conf_d_file_and_a_missing_program_cost_only_themselves() -> Res
     for word in ["broken.conf", "startsecs", "noise.conf"] {
         assert!(problems.contains(word), "{word} in {problems}");
     }
-    let status = instance.exec(&["berth", "status"])?;
-    assert!(status.stdout.contains("broken.conf"), "{}", status.stdout);
+    is_seen(&instance, &["broken.conf", "noise.conf", "absent"])?;
+    let refused = instance.stock_ctl(&["status", "broken"])?;
+    assert!(
+        refused.stdout.contains("FATAL") && refused.stdout.contains("startsecs"),
+        "{}",
+        refused.stdout
+    );
     let ctl = instance.stock_ctl(&["status", "absent"])?;
     assert!(
         ctl.stdout.contains("FATAL") && ctl.stdout.contains("can't find command"),
@@ -97,8 +115,11 @@ fn a_busy_port_costs_one_app_and_is_named() -> Result<()> {
         };
         assert_eq!(state, wanted, "port {port}");
     }
-    let status = instance.exec(&["berth", "status"])?;
-    assert!(status.stdout.contains("6006"), "{}", status.stdout);
+    is_seen(&instance, &["6006"])?;
+    // The app itself runs; only its way from outside is taken.
+    instance.wait_state("tensorboard", "RUNNING")?;
+    let ctl = instance.stock_ctl(&["status", "tensorboard"])?;
+    assert!(ctl.stdout.contains("RUNNING"), "{}", ctl.stdout);
     Ok(())
 }
 
@@ -120,8 +141,46 @@ fn an_unknown_setting_is_ignored_at_run_time_and_refused_by_check() -> Result<()
         "{}",
         check.stderr
     );
-    let status = instance.exec(&["berth", "status"])?;
-    assert!(status.stdout.contains("gpuprobe"), "{}", status.stdout);
-    assert_ne!(status.status.code(), Some(0));
-    Ok(())
+    is_seen(&instance, &["colour"])
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_refused_by_check_and_costs_only_itself() -> Result<()> {
+    let instance = Options::default()
+        .file("/etc/berth/gpuprobe.toml", "interval = 0\n")
+        .file(
+            "/etc/berth/tunneld.toml",
+            "relay = \"wss://relay.example\"\n",
+        )
+        .boot("badvalue")?;
+    for (daemon, program, key) in [
+        ("gpuprobe", "gpuprobe", "interval"),
+        ("tunneld", "tunnel_manager", "relay"),
+    ] {
+        instance.wait_state(program, "RUNNING")?;
+        let check = instance.exec(&[daemon, "--check"])?;
+        assert_eq!(check.status.code(), Some(2), "{daemon}: {}", check.stderr);
+        assert!(check.stderr.contains(key), "{}", check.stderr);
+    }
+    wait_for("both to answer", SOON, || {
+        instance
+            .snapshot("gpuprobe")
+            .and_then(|_| instance.snapshot("tunneld"))
+            .ok()
+    })?;
+    is_seen(&instance, &["interval: 0", "relay:"])
+}
+
+#[test]
+fn a_broken_certificate_is_told_and_costs_no_connection() -> Result<()> {
+    let instance = Instance::boot("badcert")?;
+    instance.sh("echo 'an error page' > /etc/instance.crt")?;
+    wait_for("proxyd to refuse it", SOON, || {
+        let snapshot = instance.snapshot("proxyd").ok()?;
+        snapshot["problems"]
+            .to_string()
+            .contains("instance.crt")
+            .then_some(())
+    })?;
+    is_seen(&instance, &["instance.crt"])
 }

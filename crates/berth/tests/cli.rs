@@ -82,9 +82,9 @@ async fn logs_print_the_last_lines_and_go_on_when_asked() {
     let instance = Instance::start(vec![program("jupyter", true)]);
     let output = instance.berth(&["logs", "jupyter", "-n", "2"]);
     assert_eq!(stdout(&output), "line 39\nline 40\n");
-    // The fake ends the stream after one more line, as a supervisor that goes away does.
+    // The fake ends the stream after two more lines, as a supervisor that goes away does.
     let followed = instance.berth(&["logs", "-f", "-n1", "jupyter"]);
-    assert_eq!(stdout(&followed), "line 40\nappended\n");
+    assert_eq!(stdout(&followed), "line 40\nappended\none more\n");
     assert_eq!(followed.status.code(), Some(4));
 }
 

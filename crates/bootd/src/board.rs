@@ -11,7 +11,7 @@ use std::{
 use daemon::{Epoch, unix_micros};
 use tokio::sync::watch;
 
-use crate::plan::{Action, Plan};
+use crate::plan::{Kind, Plan};
 
 /// The state of the boot.
 #[derive(Clone, Debug)]
@@ -42,13 +42,6 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) progress: Progress,
     pub(crate) message: String,
-}
-
-/// Whether a step is built in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Native,
-    Script,
 }
 
 /// How far a step has come; times count from the start of bootd.
@@ -117,10 +110,7 @@ impl Board {
     pub(crate) fn new(plan: &Plan, started: Instant) -> Self {
         let steps = plan.steps.iter().map(|step| Step {
             name: step.name.clone(),
-            kind: match step.action {
-                Action::Source(_) => Kind::Script,
-                Action::Run(_) | Action::Skip(_) => Kind::Native,
-            },
+            kind: step.kind,
             progress: Progress::Pending,
             message: String::new(),
         });
@@ -171,25 +161,34 @@ impl Board {
 
     /// Adds a notice for people and logs it. A text that stands there already is not repeated.
     pub(crate) fn notice(&self, subject: impl Into<String>, text: impl Into<String>) {
-        let notice = Notice {
-            at: SystemTime::now(),
-            subject: subject.into(),
-            text: text.into(),
-        };
-        let known =
-            self.sender.borrow().notices.iter().any(|earlier| {
-                (&earlier.subject, &earlier.text) == (&notice.subject, &notice.text)
-            });
-        if known {
-            return;
+        if let Some(Notice { subject, text, .. }) = self.add(subject.into(), text.into()) {
+            tracing::warn!(subject, text, "notice");
         }
-        tracing::warn!(subject = notice.subject, text = notice.text, "notice");
+    }
+
+    /// Like [`Self::notice`], for what somebody must put right.
+    pub(crate) fn mistake(&self, subject: impl Into<String>, text: impl Into<String>) {
+        if let Some(Notice { subject, text, .. }) = self.add(subject.into(), text.into()) {
+            tracing::error!(subject, text, "mistake");
+        }
+    }
+
+    /// The notice, unless it stands there already.
+    fn add(&self, subject: String, text: String) -> Option<Notice> {
+        let at = SystemTime::now();
+        let notice = Notice { at, subject, text };
+        let is_same =
+            |earlier: &Notice| (&earlier.subject, &earlier.text) == (&notice.subject, &notice.text);
+        if self.sender.borrow().notices.iter().any(is_same) {
+            return None;
+        }
         self.change(|state| {
             if state.notices.len() == MAX_NOTICES {
                 state.notices.remove(0);
             }
-            state.notices.push(notice);
+            state.notices.push(notice.clone());
         });
+        Some(notice)
     }
 
     /// Marks a step as running.

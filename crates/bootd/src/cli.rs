@@ -73,13 +73,12 @@ Usage: bootd [FLAGS]          boot
       --no-user-keys          do not give root's SSH keys to other accounts
       --no-export-env         ignore user lines of /etc/environment and ${WORKSPACE}/.env
       --no-cert-gen           do not make a certificate
-      --no-activate-pyenv     no Python environment in login shells
       --no-forward-compat     DISABLE_FORWARD_COMPAT=true
       --jupyter-override      JUPYTER_OVERRIDE=true
       --no-force-jupyter      FORCE_JUPYTER=false
       --no-agent-banner       ENABLE_AGENT_BANNER=false
-      --no-update-portal, --no-update-vast, --sync-environment, --sync-home
-                              accepted for templates of the original
+      --no-update-portal, --no-update-vast, --no-activate-pyenv, --sync-environment,
+      --sync-home             accepted for templates of the original, without effect
 ";
 
 #[cfg(test)]

@@ -120,8 +120,7 @@ impl Init {
     pub(crate) fn run(mut self) {
         loop {
             self.wait();
-            // Children first: a stop must not signal a process that has ended.
-            for request in self.signals.take() {
+            for request in in_order(self.signals.take()) {
                 match request {
                     Request::Reap => self.reap(),
                     Request::Stop(signal) => self.stop(signal),
@@ -140,6 +139,15 @@ impl Init {
                 return;
             }
         }
+    }
+
+    /// The reason of the next request to stop that has arrived and was not answered yet.
+    #[cfg(test)]
+    pub(crate) fn next_stop(&self) -> Option<String> {
+        self.calls.try_iter().find_map(|call| match call {
+            Call::Stop(reason) => Some(reason),
+            Call::Launch(..) => None,
+        })
     }
 
     fn wait(&self) {
@@ -216,5 +224,35 @@ impl Init {
         }
         let supervisor = self.keeper.stop();
         self.shutdown = Some(Shutdown::begin(supervisor, now));
+    }
+}
+
+/// Children first: a stop must not signal a process that has ended, whose number may be somebody
+/// else's by then.
+fn in_order(mut requests: Vec<Request>) -> Vec<Request> {
+    requests.sort_by_key(|request| match request {
+        Request::Reap => 0,
+        Request::Stop(_) => 1,
+    });
+    requests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ended_children_are_collected_before_anybody_is_signalled() {
+        let arrived = vec![
+            Request::Stop("SIGINT"),
+            Request::Stop("SIGTERM"),
+            Request::Reap,
+        ];
+        let expected = [
+            Request::Reap,
+            Request::Stop("SIGINT"),
+            Request::Stop("SIGTERM"),
+        ];
+        assert_eq!(in_order(arrived), expected);
     }
 }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Before a restart everything the dead supervisor has left behind is ended, so that its successor
-//! finds every port free. Runs on the init thread and never waits.
+//! finds every port free; what cannot be ended is told and left. Runs on the init thread and never
+//! waits.
 
 use std::{
     io,
@@ -59,6 +60,8 @@ enum Keeping {
     Clearing {
         session: i32,
         kill_at: Instant,
+        /// Counts from the first KILL: a container that was paused wakes up past all times.
+        give_up_at: Option<Instant>,
     },
     Braking {
         until: Instant,
@@ -120,19 +123,28 @@ impl Keeper {
         self.keeping = Keeping::Clearing {
             session,
             kill_at: now + LEFTOVER_GRACE,
+            give_up_at: None,
         };
         self.advance(now);
     }
 
     /// Does what is due.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if let Keeping::Clearing { session, kill_at } = self.keeping {
-            let leftovers = Leftovers::find(session, &self.children);
-            if leftovers.is_empty() {
+        if let Keeping::Clearing {
+            session,
+            kill_at,
+            give_up_at,
+        } = &mut self.keeping
+        {
+            let leftovers = Leftovers::find(*session, &self.children);
+            let in_vain = give_up_at.is_some_and(|at| now >= at);
+            if leftovers.is_empty() || in_vain {
+                self.tell_of(&leftovers);
                 let until = now + brake(self.quick_deaths);
                 self.keeping = Keeping::Braking { until };
-            } else if now >= kill_at {
+            } else if now >= *kill_at {
                 leftovers.signal(Signal::SIGKILL);
+                give_up_at.get_or_insert(now + UNKILLABLE);
             }
         }
         if let Keeping::Braking { until } = self.keeping
@@ -205,6 +217,22 @@ impl Keeper {
             link.channel_open = false;
         });
         running
+    }
+
+    /// What KILL does not end is stuck in the kernel or not ours to end.
+    fn tell_of(&self, leftovers: &Leftovers) {
+        if leftovers.is_empty() {
+            return;
+        }
+        let pids: Vec<String> = leftovers.pids().map(|pid| pid.to_string()).collect();
+        let names: Vec<&str> = leftovers.names().map(String::as_str).collect();
+        let text = format!(
+            "processes {} of {} cannot be ended; the supervisor is started beside them, and their \
+             programs may not be able to start again",
+            pids.join(", "),
+            names.join(", "),
+        );
+        self.board.notice("supervisor", text);
     }
 
     fn restart(&mut self, now: Instant) {
@@ -283,6 +311,8 @@ fn brake(quick_deaths: u32) -> Duration {
 const QUICK: Duration = Duration::from_secs(5);
 /// How long leftovers may take to end before they are killed.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
+/// How long killed leftovers may take to be gone.
+const UNKILLABLE: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LONGEST_BRAKE: Duration = Duration::from_secs(10);
 

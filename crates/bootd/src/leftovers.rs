@@ -48,6 +48,11 @@ impl Leftovers {
         self.names.iter()
     }
 
+    /// Their numbers.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = i32> {
+        self.processes.iter().map(|process| process.pid)
+    }
+
     /// Sends every one of them a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         for process in &self.processes {

@@ -11,8 +11,6 @@ pub(crate) struct Options {
     pub(crate) no_export_env: bool,
     /// `--no-cert-gen`: do not make a certificate.
     pub(crate) no_cert_gen: bool,
-    /// `--no-activate-pyenv`: no Python environment in login shells.
-    pub(crate) no_activate_pyenv: bool,
     /// Variables that flags stand for.
     pub(crate) variables: Variables,
     /// Flags that were accepted without effect, and unknown ones: what to tell people.
@@ -34,13 +32,16 @@ impl Options {
             "--no-user-keys" => self.no_user_keys = true,
             "--no-export-env" => self.no_export_env = true,
             "--no-cert-gen" => self.no_cert_gen = true,
-            "--no-activate-pyenv" => self.no_activate_pyenv = true,
             "--no-forward-compat" => self.set("DISABLE_FORWARD_COMPAT", "true"),
             "--jupyter-override" => self.set("JUPYTER_OVERRIDE", "true"),
             "--no-force-jupyter" => self.set("FORCE_JUPYTER", "false"),
             "--no-agent-banner" => self.set("ENABLE_AGENT_BANNER", "false"),
             // Nothing updates itself at boot, so there is nothing to switch off.
             "--no-update-portal" | "--no-update-vast" => {}
+            "--no-activate-pyenv" => self.remark(
+                flag,
+                "has no effect in this version: login shells activate no Python environment",
+            ),
             "--sync-environment" | "--sync-home" => self.remark(
                 flag,
                 "has no effect in this version: files stay where the image has them",
@@ -70,5 +71,13 @@ mod tests {
         assert_eq!(options.variables["JUPYTER_OVERRIDE"], "true");
         assert_eq!(options.remarks.len(), 1);
         assert_eq!(options.remarks[0].0, "flag --what");
+    }
+
+    #[test]
+    fn a_flag_without_effect_is_accepted_and_told() {
+        let flags = ["--no-activate-pyenv", "--sync-home"].map(str::to_owned);
+        let subjects: Vec<_> = Options::parse(&flags).remarks.into_iter().collect();
+        assert_eq!(subjects[0].0, "flag --no-activate-pyenv");
+        assert!(subjects.iter().all(|(_, text)| text.contains("no effect")));
     }
 }

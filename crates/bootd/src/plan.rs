@@ -34,7 +34,17 @@ pub(crate) struct Plan {
 pub(crate) struct Step {
     /// The file name without `.sh`.
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     pub(crate) action: Action,
+}
+
+/// Where a step comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It is built in.
+    Native,
+    /// It is a file of the boot directory, perhaps in the place of a native step.
+    Script,
 }
 
 /// What a step does.
@@ -53,9 +63,16 @@ pub(crate) fn plan(facts: &Facts, boot_dir: &Path) -> Plan {
     let mut notices = facts.options.remarks.clone();
     let mut steps: Vec<Step> = Native::ALL
         .iter()
-        .map(|native| Step {
-            name: native.name().to_owned(),
-            action: native_action(*native, facts, boot_dir),
+        .map(|native| {
+            let action = native_action(*native, facts, boot_dir);
+            Step {
+                name: native.name().to_owned(),
+                kind: match action {
+                    Action::Source(_) => Kind::Script,
+                    Action::Run(_) | Action::Skip(_) => Kind::Native,
+                },
+                action,
+            }
         })
         .collect();
     let scripts = facts.scripts.iter().flatten();
@@ -68,6 +85,7 @@ pub(crate) fn plan(facts: &Facts, boot_dir: &Path) -> Plan {
         let name = script.name.trim_end_matches(".sh");
         steps.push(Step {
             name: name.escape_debug().to_string(),
+            kind: Kind::Script,
             action,
         });
     }

@@ -7,13 +7,13 @@ use std::{
     process::ExitCode,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use daemon::{
     Exit,
     settings::{Loaded, Sources},
-    telemetry::{self, Telemetry},
+    telemetry::{self, Logs, Telemetry},
 };
 use instance::Variables;
 use nix::sys::prctl::set_child_subreaper;
@@ -30,6 +30,7 @@ use crate::{
     sequence::Sequence,
     service,
     settings::Settings,
+    shutdown::SERVICE_END,
     system::{Children, Disk, Signals},
 };
 
@@ -94,7 +95,7 @@ fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exi
         let socket = settings.socket.display();
         return give_up(&format!("another bootd answers on {socket}; it goes on"));
     }
-    install_telemetry(&settings, &environment.variables);
+    let _logs = install_telemetry(&settings, &environment.variables);
     let disk = Disk::at(&settings.root);
     let facts = Facts::read(&disk, &settings, environment.variables, arguments.options);
     if !facts.is_init
@@ -105,7 +106,7 @@ fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exi
     let plan = plan(&facts, &settings.boot_dir);
     let board = Board::new(&plan, started);
     for problem in &problems {
-        board.notice("settings", problem.clone());
+        board.mistake("settings", problem.clone());
     }
     for name in environment.damaged {
         board.notice(name, "is not valid UTF-8; the invalid bytes were replaced");
@@ -124,7 +125,10 @@ fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exi
             tracing::info!(ran = ?started.elapsed(), "bootd stopped");
             Exit::Clean
         }
-        Err(error) => give_up(&format!("failed to open an event descriptor: {error}")),
+        Err(error) => {
+            tracing::error!(%error, "failed to open an event descriptor");
+            Exit::Failed
+        }
     }
 }
 
@@ -217,7 +221,7 @@ fn start_thread(name: &'static str, board: &Board, body: impl FnOnce() + Send + 
     }
 }
 
-fn install_telemetry(settings: &Settings, environment: &Variables) {
+fn install_telemetry(settings: &Settings, environment: &Variables) -> Logs {
     let file = match environment.get("BERTH_LOG_DIR").map(String::as_str) {
         Some("") => None,
         Some(dir) => Some(PathBuf::from(dir).join("bootd.log")),
@@ -228,7 +232,7 @@ fn install_telemetry(settings: &Settings, environment: &Variables) {
             .get("BERTH_LOG")
             .map_or_else(|| "info".to_owned(), Clone::clone),
         file,
-    });
+    })
 }
 
 /// Settings to boot with: unreadable ones are no reason to leave a machine without an init.
@@ -279,5 +283,3 @@ fn refuse(error: &str) -> ExitCode {
 fn print(text: &str) {
     print!("{text}");
 }
-
-const SERVICE_END: Duration = Duration::from_millis(500);

@@ -14,14 +14,14 @@ use instance::Variables;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::{
-    board::{Board, Outcome, Phase},
+    board::{Board, LinkState, Outcome, Phase},
     init::Handle,
     keeper::Launch,
     plan::{Action, Plan},
     settings::Settings,
-    shell::{ScriptEnd, Shell},
+    shell::{Exports, ScriptEnd, Shell, Sourced},
     steps::{self, Native, Report, Work},
-    system::{Children, Disk, Ending, ExitWatch, Group, Owner, Spawn, System},
+    system::{Children, Disk, Ending, ExitWatch, Group, Owner, Spawn, System, longest, too_long},
 };
 
 /// Everything a boot needs.
@@ -82,7 +82,16 @@ impl Sequence {
             Action::Skip(reason) => Some(Report::skipped(reason.clone())),
             Action::Source(path) => {
                 let path = self.disk.resolve(path);
-                Some(script_report(shell.source(&path, &mut self.environment)))
+                let sourced = shell.source(&path, &mut self.environment);
+                if let Ok(Sourced {
+                    end: ScriptEnd::Returned(_) | ScriptEnd::EndedShell(Ending::Code(_)),
+                    exports: Exports::Unknown,
+                }) = &sourced
+                {
+                    self.board
+                        .notice(path.display().to_string(), UNKNOWN_EXPORTS);
+                }
+                Some(script_report(sourced))
             }
             Action::Run(Native::SshHostKeys) => self.host_keys(index),
             Action::Run(Native::SupervisorLaunch) => Some(self.launch()),
@@ -120,12 +129,26 @@ impl Sequence {
             return report;
         }
         match shell.source_exporting(&path, &mut self.environment) {
-            Ok(ScriptEnd::Returned(_)) => report,
-            Ok(ScriptEnd::EndedShell(ending)) => Report::degraded(format!(
+            Ok(Sourced {
+                end: ScriptEnd::EndedShell(ending),
+                ..
+            }) => Report::degraded(format!(
                 "{}; {} ended the shell: {ending}",
                 report.message,
                 path.display()
             )),
+            Ok(Sourced {
+                end: ScriptEnd::Returned(_),
+                exports: Exports::Unknown,
+            }) => Report::degraded(format!(
+                "{}; {}: {UNKNOWN_EXPORTS}",
+                report.message,
+                path.display()
+            )),
+            Ok(Sourced {
+                end: ScriptEnd::Returned(_),
+                exports: Exports::Taken,
+            }) => report,
             Err(error) => Report::degraded(format!(
                 "{}; failed to read {}: {error}",
                 report.message,
@@ -139,6 +162,16 @@ impl Sequence {
         let refreshed = self.work(steps::write_environment_file);
         if let Err(error) = refreshed {
             self.board.notice("/etc/environment", error);
+        }
+        for (name, size) in too_long(&self.environment) {
+            self.board.notice(
+                name,
+                format!(
+                    "takes {size} bytes, and the system hands a program at most {} in one \
+                     variable; services do not get it",
+                    longest()
+                ),
+            );
         }
         let workspace = self
             .environment
@@ -172,6 +205,11 @@ impl Sequence {
             tokio::time::timeout(GREETING, greeted).await.is_ok()
         });
         let link = self.board.state().supervisor;
+        if link.state == LinkState::NotStarted {
+            return Report::skipped(
+                "bootd has not started a supervisor, so there is none to wait for",
+            );
+        }
         match (link.pid, link.channel_open, greeted) {
             (None, _, _) => {
                 Report::failed(format!("the supervisor does not run: {}", link.last_exit))
@@ -255,23 +293,33 @@ fn generate(
 }
 
 /// A status says little, as the last command of a sourced file sets it; an `exit` is worth a word.
-fn script_report(result: std::io::Result<ScriptEnd>) -> Report {
-    match result {
-        Ok(ScriptEnd::Returned(0)) => Report::done("sourced"),
-        Ok(ScriptEnd::Returned(status)) => Report::done(format!("sourced, last status {status}")),
-        Ok(ScriptEnd::EndedShell(Ending::Code(0))) => {
-            Report::done("called exit; later scripts run in a shell with its state")
+fn script_report(result: std::io::Result<Sourced>) -> Report {
+    let sourced = match result {
+        Ok(sourced) => sourced,
+        Err(error) => return Report::failed(format!("failed to run the boot shell: {error}")),
+    };
+    let (outcome, message) = match sourced.end {
+        ScriptEnd::Returned(0) => (Outcome::Done, "sourced".to_owned()),
+        ScriptEnd::Returned(status) => (Outcome::Done, format!("sourced, last status {status}")),
+        ScriptEnd::EndedShell(Ending::Code(0)) => (
+            Outcome::Done,
+            "called exit; later scripts run in a shell with its state".to_owned(),
+        ),
+        ScriptEnd::EndedShell(ending @ Ending::Code(_)) => (
+            Outcome::Degraded,
+            format!("{ending}; later scripts run in a shell with its state"),
+        ),
+        ScriptEnd::EndedShell(ending @ Ending::Signal(_)) => {
+            return Report::failed(format!("the boot shell was {ending}"));
         }
-        Ok(ScriptEnd::EndedShell(ending @ Ending::Code(_))) => Report {
-            outcome: Outcome::Degraded,
-            message: format!("{ending}; later scripts run in a shell with its state"),
-        },
-        Ok(ScriptEnd::EndedShell(ending @ Ending::Signal(_))) => {
-            Report::failed(format!("the boot shell was {ending}"))
-        }
-        Err(error) => Report::failed(format!("failed to run the boot shell: {error}")),
+    };
+    match sourced.exports {
+        Exports::Taken => Report { outcome, message },
+        Exports::Unknown => Report::degraded(format!("{message}; {UNKNOWN_EXPORTS}")),
     }
 }
 
+const UNKNOWN_EXPORTS: &str = "the boot shell did not list the exported variables, so those from \
+before the script stay; see whether the disk is full or the script has an EXIT trap of its own";
 /// How long the supervisor may take to greet.
 const GREETING: Duration = Duration::from_secs(2);

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    board::{Board, Kind, LinkState, Outcome, Phase, Progress, State, Step},
+    board::{Board, LinkState, Outcome, Phase, Progress, State, Step},
     init::Handle,
+    plan::Kind,
     steps::Native,
 };
 

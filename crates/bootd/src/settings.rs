@@ -22,6 +22,8 @@ pub struct Settings {
     pub shell: PathBuf,
 }
 
+impl daemon::Settings for Settings {}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

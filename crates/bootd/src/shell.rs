@@ -8,9 +8,12 @@ mod output;
 mod report;
 
 use std::{
-    fs::File,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    },
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -25,7 +28,7 @@ use nix::{
     unistd::pipe2,
 };
 
-use crate::system::{Children, Ending, ExitWatch, Group, Owner, Spawn, find};
+use crate::system::{Children, Ending, ExitWatch, Group, Owner, Spawn};
 
 use report::{Report, Reports};
 
@@ -41,6 +44,24 @@ pub(crate) struct Shell {
     group: Arc<AtomicI32>,
     output: Option<OwnedFd>,
     running: Option<Running>,
+    /// The exported variables of the last report: what the running shell has, and what the next one
+    /// takes from the state.
+    reported: Option<Variables>,
+}
+
+/// What is known of a script that was sourced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sourced {
+    pub(crate) end: ScriptEnd,
+    pub(crate) exports: Exports,
+}
+
+/// Whether what a script exports has been taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exports {
+    Taken,
+    /// The shell could not tell; the variables are those from before.
+    Unknown,
 }
 
 /// How a script ended.
@@ -58,7 +79,7 @@ struct Running {
     commands: File,
     reports: File,
     parser: Reports,
-    /// The exported variables the shell is known to have.
+    /// The exported variables it was started with.
     environment: Variables,
 }
 
@@ -79,6 +100,7 @@ impl Shell {
             group,
             output: None,
             running: None,
+            reported: None,
         }
     }
 
@@ -87,7 +109,7 @@ impl Shell {
         &mut self,
         script: &Path,
         environment: &mut Variables,
-    ) -> io::Result<ScriptEnd> {
+    ) -> io::Result<Sourced> {
         self.hand_over(environment)?;
         self.run(script, environment)
     }
@@ -97,7 +119,7 @@ impl Shell {
         &mut self,
         file: &Path,
         environment: &mut Variables,
-    ) -> io::Result<ScriptEnd> {
+    ) -> io::Result<Sourced> {
         let quoted = quote(&file.to_string_lossy())?;
         let text = format!("set -a; . {quoted}; set +a\n");
         let snippet = self.write_snippet(&text)?;
@@ -105,13 +127,15 @@ impl Shell {
     }
 
     /// Starts a shell if none runs, and exports what native steps have changed since the last
-    /// script.
-    fn hand_over(&mut self, environment: &mut Variables) -> io::Result<()> {
-        let Some(running) = &self.running else {
-            self.running = Some(self.start(environment)?);
-            return Ok(());
+    /// script. A shell in the place of an ended one needs that too: its state is older.
+    fn hand_over(&mut self, environment: &Variables) -> io::Result<()> {
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => self.start(environment)?,
         };
-        let changes = report::changes(&running.environment, environment);
+        let has = self.reported.as_ref().unwrap_or(&running.environment);
+        let changes = report::changes(has, environment);
+        self.running = Some(running);
         if changes.is_empty() {
             return Ok(());
         }
@@ -123,10 +147,10 @@ impl Shell {
             }
         }
         let snippet = self.write_snippet(&text)?;
-        self.run(&snippet, environment).map(drop)
+        self.run(&snippet, &mut environment.clone()).map(drop)
     }
 
-    fn run(&mut self, script: &Path, environment: &mut Variables) -> io::Result<ScriptEnd> {
+    fn run(&mut self, script: &Path, environment: &mut Variables) -> io::Result<Sourced> {
         let mut running = match self.running.take() {
             Some(running) => running,
             None => self.start(environment)?,
@@ -136,21 +160,40 @@ impl Shell {
         // A shell that is gone is noticed below, by its end.
         let _ = running.commands.write_all(&line);
         let (report, ending) = running.wait()?;
-        if let Some(report) = &report {
-            environment.clone_from(&report.environment);
-            running.environment.clone_from(&report.environment);
+        let status = report.as_ref().map_or(0, |report| report.status);
+        let exports = match report.and_then(|report| report.environment) {
+            Some(reported) => {
+                self.take_over(reported, environment);
+                Exports::Taken
+            }
+            None => Exports::Unknown,
+        };
+        let end = match ending {
+            Some(ending) => {
+                self.group.store(0, Ordering::SeqCst);
+                ScriptEnd::EndedShell(ending)
+            }
+            None => {
+                self.running = Some(running);
+                ScriptEnd::Returned(status)
+            }
+        };
+        Ok(Sourced { end, exports })
+    }
+
+    fn take_over(&mut self, mut reported: Variables, environment: &mut Variables) {
+        for (name, value) in report::unseen(environment) {
+            reported.insert(name.clone(), value.clone());
         }
-        if let Some(ending) = ending {
-            self.group.store(0, Ordering::SeqCst);
-            return Ok(ScriptEnd::EndedShell(ending));
-        }
-        self.running = Some(running);
-        Ok(ScriptEnd::Returned(
-            report.map_or(0, |report| report.status),
-        ))
+        environment.clone_from(&reported);
+        self.reported = Some(reported);
     }
 
     fn start(&mut self, environment: &Variables) -> io::Result<Running> {
+        if let Err(error) = self.prepare_state() {
+            let dir = self.state_dir.display();
+            tracing::warn!(%error, %dir, "the boot shell cannot keep its state");
+        }
         let output = self.output()?;
         let (commands_out, commands) = pipe2(OFlag::O_CLOEXEC)?;
         let (reports, reports_in) = pipe2(OFlag::O_CLOEXEC)?;
@@ -160,7 +203,7 @@ impl Shell {
         let workspace = environment.get("WORKSPACE").map_or("/", String::as_str);
         let spawn = Spawn {
             program: self.program.clone(),
-            arguments: self.arguments(&commands_out, &reports_in, &mark, environment),
+            arguments: self.arguments(&commands_out, &reports_in, &mark),
             environment: environment.clone(),
             directory: workspace.into(),
             umask: 0o002,
@@ -180,18 +223,8 @@ impl Shell {
         })
     }
 
-    fn arguments(
-        &self,
-        commands: &OwnedFd,
-        reports: &OwnedFd,
-        mark: &str,
-        environment: &Variables,
-    ) -> Vec<String> {
-        let path = environment
-            .get("PATH")
-            .map_or("/usr/bin:/bin", String::as_str);
-        let env = find("env", path).unwrap_or_else(|| "/usr/bin/env".into());
-        let state = self.state_dir.join(STATE_FILE);
+    fn arguments(&self, commands: &OwnedFd, reports: &OwnedFd, mark: &str) -> Vec<String> {
+        let file = |name: &str| self.state_dir.join(name).display().to_string();
         ["--noprofile", "--norc", "-c", DRIVER, "bash"]
             .map(str::to_owned)
             .into_iter()
@@ -199,10 +232,39 @@ impl Shell {
                 commands.as_raw_fd().to_string(),
                 reports.as_raw_fd().to_string(),
                 mark.to_owned(),
-                state.display().to_string(),
-                env.display().to_string(),
+                file(STATE_FILE),
+                file(LIST_FILE),
             ])
             .collect()
+    }
+
+    /// Makes the files that a shell writes, so that nobody but root can read the secrets in them
+    /// whatever the umask of a script. A first shell must not find the state of a boot that was
+    /// killed.
+    fn prepare_state(&self) -> io::Result<()> {
+        self.make_state_dir()?;
+        for name in [STATE_FILE, LIST_FILE] {
+            let path = self.state_dir.join(name);
+            if self.reported.is_none() {
+                let _ = fs::remove_file(&path);
+            }
+            let mut options = OpenOptions::new();
+            let file = options.append(true).create(true).mode(0o600).open(&path)?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(())
+    }
+
+    /// The step that makes the directory may not have run.
+    fn make_state_dir(&self) -> io::Result<()> {
+        if let Some(parent) = self.state_dir.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        match DirBuilder::new().mode(0o700).create(&self.state_dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        fs::set_permissions(&self.state_dir, Permissions::from_mode(0o700))
     }
 
     /// The output of every shell of this boot.
@@ -216,13 +278,12 @@ impl Shell {
     }
 
     fn write_snippet(&self, text: &str) -> io::Result<PathBuf> {
-        let path = self.state_dir.join("shell-snippet");
-        let _ = std::fs::remove_file(&path);
-        let mut file = std::os::unix::fs::OpenOptionsExt::mode(
-            std::fs::OpenOptions::new().write(true).create_new(true),
-            0o600,
-        )
-        .open(&path)?;
+        self.make_state_dir()?;
+        let path = self.state_dir.join(SNIPPET_FILE);
+        let _ = fs::remove_file(&path);
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(&path)?;
         file.write_all(text.as_bytes())?;
         Ok(path)
     }
@@ -232,8 +293,8 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         self.group.store(0, Ordering::SeqCst);
-        for name in [STATE_FILE, "shell-snippet"] {
-            let _ = std::fs::remove_file(self.state_dir.join(name));
+        for name in [STATE_FILE, LIST_FILE, SNIPPET_FILE] {
+            let _ = fs::remove_file(self.state_dir.join(name));
         }
     }
 }
@@ -299,6 +360,8 @@ fn quote(text: &str) -> io::Result<String> {
 
 const DRIVER: &str = include_str!("shell/driver.sh");
 const STATE_FILE: &str = "shell-state";
+const LIST_FILE: &str = "shell-names";
+const SNIPPET_FILE: &str = "shell-snippet";
 
 #[cfg(test)]
 mod tests;

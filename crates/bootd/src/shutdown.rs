@@ -2,9 +2,11 @@
 //!
 //! | what | at most | in all |
 //! |---|---|---|
-//! | supervisor and programs, by TERM | 6.5 s | 6.5 s |
-//! | everything else, by TERM | 1 s, and no later than | 7.3 s |
-//! | everything else, by KILL | | 7.8 s |
+//! | supervisor and programs, by TERM | 6.25 s | 6.25 s |
+//! | everything else, by TERM | 1 s, and no later than | 6.75 s |
+//! | everything else, by KILL | | 7 s |
+//! | bootd's own socket | 0.5 s | 7.5 s |
+//! | the last lines of the log | 0.1 s | 7.6 s |
 //!
 //! Part of the shutdown budget of ARCHITECTURE.md: programs 5 s, supervisord 6 s, bootd 8 s,
 //! container runtime 10 s. Nothing waits longer than there is something to wait for.
@@ -147,10 +149,12 @@ fn signal(processes: &[Process], signal: Signal) {
 }
 
 /// supervisord itself promises 6 s.
-const SUPERVISOR: Duration = Duration::from_millis(6500);
+const SUPERVISOR: Duration = Duration::from_millis(6250);
 const REST: Duration = Duration::from_secs(1);
-const KILL_ALL: Duration = Duration::from_millis(7300);
-const GIVE_UP: Duration = Duration::from_millis(7800);
+const KILL_ALL: Duration = Duration::from_millis(6750);
+const GIVE_UP: Duration = Duration::from_secs(7);
+/// How long the service may take to cut its streams and remove its socket.
+pub(crate) const SERVICE_END: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
@@ -161,7 +165,10 @@ mod tests {
     fn the_stages_fit_into_the_promised_eight_seconds() {
         assert!(Duration::from_secs(6) < SUPERVISOR);
         assert!(SUPERVISOR < KILL_ALL && KILL_ALL < GIVE_UP);
-        assert!(GIVE_UP < Duration::from_secs(8));
+        let all = GIVE_UP + SERVICE_END + daemon::telemetry::FLUSH;
+        // A busy machine needs some time to notice.
+        let margin = Duration::from_millis(250);
+        assert!(all + margin <= Duration::from_secs(8), "{all:?}");
     }
 
     #[test]

@@ -230,7 +230,11 @@ pub(crate) mod tests {
         }
 
         pub(crate) fn get(&self, name: &str) -> String {
-            self.environment.borrow()[name].clone()
+            self.find(name).expect("the variable is set")
+        }
+
+        pub(crate) fn find(&self, name: &str) -> Option<String> {
+            self.environment.borrow().get(name).cloned()
         }
 
         pub(crate) fn notices(&self) -> Vec<(String, String)> {

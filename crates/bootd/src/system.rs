@@ -15,7 +15,7 @@ use std::{io, path::Path};
 
 pub(crate) use children::{Children, ExitWatch, Owner};
 pub(crate) use files::Disk;
-pub(crate) use process::{Ending, Group, Spawn, find};
+pub(crate) use process::{Ending, Group, Spawn, find, longest, too_long};
 pub(crate) use processes::{Process, Processes};
 pub(crate) use signals::{Request, Signals};
 
@@ -90,8 +90,17 @@ impl From<Stat> for Access {
     }
 }
 
-/// Reads a text file that may be absent; other failures count as absent too, which every caller
-/// handles by writing the file anew and reporting that failure.
+/// Reads a file that may be absent. Only that counts as absent: a file that cannot be read must not
+/// be replaced by one without its content.
+pub(crate) fn read_if_there(system: &dyn System, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match system.read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a text for somebody who can do without and does not write it back.
 pub(crate) fn read_text(system: &dyn System, path: &Path) -> Option<String> {
     let bytes = system.read(path).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

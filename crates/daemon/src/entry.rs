@@ -60,7 +60,7 @@ where
         print(&loaded.describe());
         return Exit::Clean.into();
     }
-    telemetry::install(&Telemetry {
+    let _logs = telemetry::install(&Telemetry {
         filter: environment
             .get("BERTH_LOG")
             .map_or_else(|| "info".to_owned(), Clone::clone),

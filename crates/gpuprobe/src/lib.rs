@@ -55,7 +55,7 @@ where
 {
     let (pace, problems) = (settings.pace(), context.problems);
     let listener = ipc::Listener::bind(&settings.socket)?;
-    let (ended, end) = oneshot::channel();
+    let (ended, mut end) = oneshot::channel();
     let sampler =
         Sampler::start(pace, make, ended).context("failed to start the sampler thread")?;
     let stop = context.tasks.stop().clone();
@@ -70,11 +70,16 @@ where
         version = env!("CARGO_PKG_VERSION"),
         "ready"
     );
-    let serving = service::serve(listener, sampler.clone(), Epoch::now(), &problems, stop).await;
+    let serving = service::serve(listener, sampler.clone(), Epoch::now(), &problems, stop);
+    let served = tokio::select! {
+        served = serving => served,
+        // Without it the last figures would be shown for ever; a fresh start is the better answer.
+        _ = &mut end => anyhow::bail!("the sampler thread has panicked"),
+    };
     sampler.stop();
     // Killing a process inside a driver call has frozen cards, so the thread gets time to leave.
     if tokio::time::timeout(sampler::PARTING, end).await.is_err() {
         tracing::warn!("a driver call has not returned; leaving without it");
     }
-    serving.map_err(Into::into)
+    served.map_err(Into::into)
 }

@@ -42,12 +42,35 @@ impl Pulse {
             state.call = Some(name);
             state.opening = opening;
         }
-        let result = call();
-        self.lock().call = None;
-        result
+        let _under_way = UnderWay(self);
+        call()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Observed> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the announcement of a call, also by panic.
+struct UnderWay<'a>(&'a Pulse);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.lock().call = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_panics_is_not_under_way_any_more() {
+        let pulse = Pulse::default();
+        let call = AssertUnwindSafe(|| pulse.call("nvmlX", || panic!("on purpose")));
+        assert!(catch_unwind(call).is_err());
+        assert_eq!((pulse.observe().calls, pulse.observe().call), (1, None));
     }
 }

@@ -225,9 +225,9 @@ impl<S: Source> Thread<S> {
             daemon::unix_micros(SystemTime::now()),
         );
         let lost = matches!(snapshot.state, State::AllLost { .. });
-        publish(&self.shared, snapshot);
+        publish(&self.shared, snapshot.clone());
         if lost {
-            self.close_for_now();
+            self.close_for_now(snapshot);
         } else {
             self.failures = 0;
         }
@@ -235,14 +235,18 @@ impl<S: Source> Thread<S> {
     }
 
     fn fail(&mut self, failure: Failure) {
-        if publish(&self.shared, Snapshot::failed(failure.clone())) {
+        let failed = Snapshot::failed(failure.clone());
+        if publish(&self.shared, failed.clone()) {
             tracing::info!(kind = ?failure.kind, text = failure.text, "no GPU readings");
         }
-        self.close_for_now();
+        self.close_for_now(failed);
     }
 
-    fn close_for_now(&mut self) {
+    /// Closes the driver until a later try; `known` is what is known until then.
+    fn close_for_now(&mut self, known: Snapshot) {
         self.source.close(&self.shared.pulse);
+        // Closing can take so long that the watchdog has called it a hang.
+        publish(&self.shared, known);
         let pause = if self.failures == 0 {
             FIRST_RETRY
         } else {

@@ -85,14 +85,47 @@ async fn a_call_that_does_not_return_is_seen_and_forgiven_when_it_does() {
 #[tokio::test]
 async fn a_driver_that_goes_away_takes_its_readings_along() {
     let dir = tempfile::tempdir().unwrap();
-    let probe = Probe::start(dir.path(), Recorded::failing_after_first);
+    let (release, gate) = mpsc::channel();
+    let probe = Probe::start(dir.path(), || Recorded::then(SecondRead::Fails(gate)));
     let mut watch = probe.watch().await;
     next(&mut watch, |s| s.state() == DriverState::Ok).await;
+    drop(release);
     let failed = next(&mut watch, |s| s.state() == DriverState::Mismatch).await;
     assert!(failed.devices.is_empty());
     assert!(failed.advice.contains("Stop and start"), "{failed:?}");
     drop(watch);
     probe.stop().await;
+}
+
+#[tokio::test]
+async fn a_failure_is_known_again_when_closing_the_driver_took_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let (release, gate) = mpsc::channel();
+    let (open, failing) = mpsc::channel();
+    drop(open);
+    let probe = Probe::start(dir.path(), || Recorded {
+        close: Some(gate),
+        ..Recorded::then(SecondRead::Fails(failing))
+    });
+    let mut watch = probe.watch().await;
+    let hung = next(&mut watch, |s| s.state() == DriverState::Hung).await;
+    assert!(hung.state_text.contains("nvmlShutdown"), "{hung:?}");
+    drop(release);
+    let after = next(&mut watch, |s| s.state() != DriverState::Hung).await;
+    assert_eq!(after.state(), DriverState::Mismatch);
+    drop(watch);
+    probe.stop().await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_sampler_ends_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let probe = Probe::start(dir.path(), || Recorded::then(SecondRead::Panics));
+    // The second read comes at the watched pace.
+    let _watch = probe.watch().await;
+    let ended = tokio::time::timeout(LIMIT, probe.running).await;
+    let error = ended.expect("the end in time").unwrap().unwrap_err();
+    assert!(error.to_string().contains("sampler"), "{error}");
 }
 
 #[tokio::test]
@@ -163,9 +196,14 @@ impl Probe {
     }
 
     async fn connected(&self) {
-        while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        let appears = async {
+            while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, appears)
+            .await
+            .expect("the socket in time");
     }
 
     async fn watch(&self) -> Streaming<api::gpu::WatchSnapshotResponse> {
@@ -212,21 +250,26 @@ async fn next(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), found)
+    tokio::time::timeout(LIMIT, found)
         .await
         .expect("the condition holds in time")
 }
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Plays samples.
 struct Recorded {
     reads: u32,
     second_read: SecondRead,
+    /// Holds the closing of the driver up until the other end is dropped.
+    close: Option<mpsc::Receiver<()>>,
 }
 
 enum SecondRead {
     LikeTheFirst,
     Blocks(mpsc::Receiver<()>),
-    Fails,
+    Fails(mpsc::Receiver<()>),
+    Panics,
 }
 
 impl Recorded {
@@ -238,14 +281,11 @@ impl Recorded {
         Self::then(SecondRead::Blocks(gate))
     }
 
-    fn failing_after_first() -> Self {
-        Self::then(SecondRead::Fails)
-    }
-
     fn then(second_read: SecondRead) -> Self {
         Self {
             reads: 0,
             second_read,
+            close: None,
         }
     }
 }
@@ -264,7 +304,9 @@ impl Source for Recorded {
             match &self.second_read {
                 SecondRead::LikeTheFirst => {}
                 SecondRead::Blocks(gate) => drop(pulse.call("nvmlStuck", || gate.recv())),
-                SecondRead::Fails => {
+                SecondRead::Panics => panic!("on purpose"),
+                SecondRead::Fails(gate) => {
+                    let _ = gate.recv();
                     return Err(Failure {
                         kind: FailureKind::Mismatch,
                         text: "driver/library version mismatch".to_owned(),
@@ -292,7 +334,11 @@ impl Source for Recorded {
         vec![vec![process], Vec::new()]
     }
 
-    fn close(&mut self, _: &Pulse) {}
+    fn close(&mut self, pulse: &Pulse) {
+        if let Some(gate) = self.close.take() {
+            let _ = pulse.call("nvmlShutdown", || gate.recv());
+        }
+    }
 }
 
 fn reading(index: u32, values: Result<Box<Device>, String>) -> Reading {

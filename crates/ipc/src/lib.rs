@@ -7,7 +7,7 @@
 //! * [`watch_stream`]: turns a `watch` value into a `Watch…` answer.
 //!
 //! The mode of the socket file is the gate: whoever may open it may call it. Peer credentials
-//! show only the primary group, so they serve the log and not a decision.
+//! would show only the primary group of a caller, so nothing is decided by them.
 
 mod client;
 mod listener;
@@ -16,8 +16,7 @@ mod watch;
 
 pub use client::{connect, describe, silence};
 pub use listener::{BindError, Listener};
-pub use server::{Health, ServeError, Server, Wellness};
-pub use tonic::transport::server::UdsConnectInfo;
+pub use server::{ServeError, Server, Wellness};
 pub use watch::watch_stream;
 
 /// Where the sockets of all daemons live.

@@ -36,8 +36,6 @@ pub struct Server {
     descriptors: &'static [u8],
     routes: RoutesBuilder,
     services: Vec<&'static str>,
-    health: Health,
-    health_service: HealthServer<HealthService>,
     wellness: Wellness,
 }
 
@@ -61,40 +59,13 @@ impl Wellness {
     }
 }
 
-/// Changes what `grpc.health.v1` answers.
-#[derive(Clone, Debug)]
-pub struct Health {
-    reporter: HealthReporter,
-}
-
-impl Health {
-    /// Sets the answer for the whole server (the empty service name) and all its services.
-    ///
-    /// A daemon that runs with refused settings is up but not well; this is how it says so.
-    pub async fn set_degraded(&self, services: &[&'static str]) {
-        self.set(services, ServingStatus::NotServing).await;
-    }
-
-    async fn set(&self, services: &[&'static str], status: ServingStatus) {
-        self.reporter.set_service_status("", status).await;
-        for service in services {
-            self.reporter.set_service_status(*service, status).await;
-        }
-    }
-}
-
 impl Server {
     /// A server without services; `descriptors` is an encoded `FileDescriptorSet`.
     pub fn new(descriptors: &'static [u8]) -> Self {
-        let reporter = HealthReporter::new();
-        let health_service =
-            HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
         Self {
             descriptors,
             routes: Routes::builder(),
             services: Vec::new(),
-            health: Health { reporter },
-            health_service,
             wellness: Wellness::Well,
         }
     }
@@ -123,16 +94,6 @@ impl Server {
         self
     }
 
-    /// A handle to change the health later.
-    pub fn health(&self) -> Health {
-        self.health.clone()
-    }
-
-    /// Names of the services added so far.
-    pub fn services(&self) -> Vec<&'static str> {
-        self.services.clone()
-    }
-
     /// Serves until `stop`, then gives open streams a moment to end.
     ///
     /// # Errors
@@ -145,11 +106,7 @@ impl Server {
         listener: Listener,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let status = match self.wellness {
-            Wellness::Well => ServingStatus::Serving,
-            Wellness::Degraded => ServingStatus::NotServing,
-        };
-        self.health.set(&self.services, status).await;
+        let health = self.health().await;
         let mut v1 = self.reflection();
         let mut v1alpha = self.reflection();
         for service in &self.services {
@@ -169,7 +126,7 @@ impl Server {
         self.routes
             .add_service(v1)
             .add_service(v1alpha)
-            .add_service(self.health_service);
+            .add_service(health);
         let path = listener.path().display().to_string();
         let (incoming, _file) = listener.into_incoming();
         let serving = transport::Server::builder()
@@ -182,10 +139,28 @@ impl Server {
         }
     }
 
+    /// The answer for the whole server (the empty service name) and for each of its services.
+    async fn health(&self) -> HealthServer<HealthService> {
+        let status = match self.wellness {
+            Wellness::Well => ServingStatus::Serving,
+            Wellness::Degraded => ServingStatus::NotServing,
+        };
+        let reporter = HealthReporter::new();
+        for service in self.services.iter().copied().chain([""]) {
+            reporter.set_service_status(service, status).await;
+        }
+        HealthServer::new(HealthService::from_health_reporter(reporter))
+    }
+
     fn reflection(&self) -> tonic_reflection::server::Builder<'static> {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(self.descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // Either version names both, whichever a client happens to ask.
+            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(
+                tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+            )
     }
 }
 

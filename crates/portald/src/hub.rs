@@ -97,12 +97,18 @@ pub(crate) struct Frame {
     pub(crate) json: Arc<str>,
 }
 
-/// Everything that readers see. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Published {
+/// What portald tells about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
     pub(crate) generation: u64,
     pub(crate) viewers: u32,
     pub(crate) feeds: BTreeMap<Daemon, Feed>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// Everything that readers see. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
     /// The state behind the topics, for the compatible HTTP API.
     pub(crate) world: Arc<World>,
     frames: BTreeMap<Topic, Frame>,
@@ -125,6 +131,7 @@ pub(crate) struct Hub {
     memory: Memory,
     epoch: Epoch,
     published: watch::Sender<Published>,
+    standing: watch::Sender<Standing>,
 }
 
 impl Hub {
@@ -133,28 +140,27 @@ impl Hub {
         world: World,
         memory: Memory,
         epoch: Epoch,
-    ) -> (Self, watch::Receiver<Published>) {
+    ) -> (Self, watch::Receiver<Published>, watch::Receiver<Standing>) {
         let mut history = memory.load();
         let now = unix_micros(SystemTime::now());
         let refused = world.refused_settings.iter().map(|p| (None, p.clone()));
         history.complaints("portald", now, refused);
         let world = Arc::new(world);
         let (published, receiver) = watch::channel(Published {
-            generation: 0,
-            viewers: 0,
-            feeds: world.feeds.clone(),
             world: Arc::clone(&world),
             frames: BTreeMap::new(),
         });
+        let (standing, standing_receiver) = watch::channel(Standing::default());
         let mut hub = Self {
             world,
             history,
             memory,
             epoch,
             published,
+            standing,
         };
         hub.publish(0);
-        (hub, receiver)
+        (hub, receiver, standing_receiver)
     }
 
     /// Takes facts until told to stop.
@@ -177,7 +183,7 @@ impl Hub {
         while let Ok(fact) = facts.try_recv() {
             self.take(fact);
         }
-        self.memory.flush(&self.history);
+        self.memory.flush(&self.history).await;
     }
 
     /// Applies one fact; returns the change in the number of viewers.
@@ -250,10 +256,8 @@ impl Hub {
             };
             rendered.push((topic, json));
         }
-        self.published.send_modify(|published| {
-            published.generation += 1;
-            published.viewers = published.viewers.saturating_add_signed(viewers);
-            published.feeds = world.feeds.clone();
+        self.published.send_if_modified(|published| {
+            let mut changed = false;
             published.world = Arc::clone(world);
             for (topic, json) in rendered {
                 let frame = published.frames.entry(topic).or_insert_with(|| Frame {
@@ -263,8 +267,22 @@ impl Hub {
                 if *frame.json != *json {
                     frame.seq += 1;
                     frame.json = Arc::from(json);
+                    changed = true;
                 }
             }
+            changed
+        });
+        self.standing.send_if_modified(|standing| {
+            let mut now = Standing {
+                generation: standing.generation,
+                viewers: standing.viewers.saturating_add_signed(viewers),
+                feeds: world.feeds.clone(),
+                problems: world.refused_input().cloned().collect(),
+            };
+            let changed = now != *standing;
+            now.generation += u64::from(changed);
+            *standing = now;
+            changed
         });
     }
 }

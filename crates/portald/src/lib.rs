@@ -70,7 +70,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         problems,
         http::protected(environment.get("PORTAL_UNSTOPPABLE").map(String::as_str)),
     );
-    let (hub, published) = Hub::new(world, Memory::open(&settings.state_dir, &tasks), epoch);
+    let (hub, published, standing) =
+        Hub::new(world, Memory::open(&settings.state_dir, &tasks), epoch);
     let (facts, heard) = mpsc::channel(FACTS);
     let logs = Store::new();
     start_sources(&settings, &tasks, &facts, &logs);
@@ -78,7 +79,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     tasks.spawn("hub", tracing::info_span!("hub"), hub.run(heard, stop));
 
     let desk = Desk {
-        published: published.clone(),
+        published,
         facts,
         supervisor: Supervisor::new(&feeds::socket(&settings.sockets, Daemon::Supervisord)),
         logs,
@@ -88,7 +89,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     };
     serve_page(http, desk, &tasks);
     let service = Service {
-        published,
+        standing,
         epoch,
         listen: listen.clone(),
     };

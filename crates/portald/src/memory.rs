@@ -11,7 +11,7 @@ use std::{
 
 use daemon::Tasks;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::events::History;
 
@@ -21,6 +21,7 @@ pub(crate) struct Memory {
     path: PathBuf,
     last: Option<History>,
     pending: watch::Sender<Vec<u8>>,
+    finished: oneshot::Receiver<()>,
 }
 
 /// The file. The version stands first, so that a later format can tell.
@@ -35,15 +36,18 @@ impl Memory {
     pub(crate) fn open(dir: &Path, tasks: &Tasks) -> Self {
         let path = dir.join("history.json");
         let (pending, receiver) = watch::channel(Vec::new());
-        tasks.spawn(
-            "memory",
-            tracing::info_span!("memory"),
-            write_behind(path.clone(), receiver),
-        );
+        let (done, finished) = oneshot::channel();
+        let to = path.clone();
+        tasks.spawn("memory", tracing::info_span!("memory"), async move {
+            write_behind(to, receiver).await;
+            // Nobody waits if the hub has panicked.
+            let _ = done.send(());
+        });
         Self {
             path,
             last: None,
             pending,
+            finished,
         }
     }
 
@@ -71,11 +75,12 @@ impl Memory {
         self.pending.send_replace(encode(history));
     }
 
-    /// Writes the history at the end of the daemon.
-    pub(crate) fn flush(&self, history: &History) {
-        if let Err(error) = write(&self.path, &encode(history)) {
-            tracing::warn!(path = %self.path.display(), %error, "history not written");
-        }
+    /// Has the history written for the last time and waits until it is.
+    pub(crate) async fn flush(mut self, history: &History) {
+        self.save(history);
+        // The writer ends when it has written what was pending.
+        drop(self.pending);
+        let _ = self.finished.await;
     }
 }
 
@@ -87,7 +92,7 @@ fn encode(history: &History) -> Vec<u8> {
     serde_json::to_vec(&file).expect("the history has string keys and no failing parts")
 }
 
-/// Writes the newest pending value until the hub goes away.
+/// Writes the newest pending value until the hub goes away; nobody else writes the file.
 async fn write_behind(path: PathBuf, mut pending: watch::Receiver<Vec<u8>>) {
     while pending.changed().await.is_ok() {
         let bytes = pending.borrow_and_update().clone();
@@ -120,3 +125,30 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 const VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use daemon::{Outcome, Stop};
+
+    use super::*;
+    use crate::view::Severity;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_last_word_is_on_disk_however_fast_it_follows_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let tasks = Tasks::new(Stop::new());
+            let mut memory = Memory::open(dir.path(), &tasks);
+            let mut history = memory.load();
+            history.note(round, Severity::Info, "a", "saved");
+            memory.save(&history);
+            history.note(round, Severity::Info, "a", "flushed");
+            memory.flush(&history).await;
+            let outcome = tasks.shut_down(std::time::Duration::from_secs(5)).await;
+            assert_eq!(outcome, Outcome::Drained);
+            let read = Memory::open(dir.path(), &tasks).load();
+            assert_eq!(read, history);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        }
+    }
+}

@@ -242,10 +242,8 @@ pub(crate) struct Proxy {
 pub(crate) struct Route {
     pub(crate) app: String,
     pub(crate) listen_port: u32,
-    pub(crate) auth: bool,
     pub(crate) listening: bool,
     pub(crate) listen_error: String,
-    pub(crate) refused: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

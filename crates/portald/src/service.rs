@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::hub::Published;
+use crate::hub::Standing;
 
-/// Answers from what the hub published.
+/// Answers from what the hub tells.
 #[derive(Debug)]
 pub(crate) struct Service {
-    pub(crate) published: watch::Receiver<Published>,
+    pub(crate) standing: watch::Receiver<Standing>,
     pub(crate) epoch: Epoch,
     pub(crate) listen: String,
 }
@@ -31,7 +31,7 @@ impl PortalService for Service {
         &self,
         _request: Request<GetSnapshotRequest>,
     ) -> Result<Response<GetSnapshotResponse>, Status> {
-        let snapshot = snapshot(&self.published.borrow(), self.epoch, &self.listen);
+        let snapshot = snapshot(&self.standing.borrow(), self.epoch, &self.listen);
         Ok(Response::new(GetSnapshotResponse {
             snapshot: Some(snapshot),
         }))
@@ -42,23 +42,23 @@ impl PortalService for Service {
         _request: Request<WatchSnapshotRequest>,
     ) -> Result<Response<Self::WatchSnapshotStream>, Status> {
         let (epoch, listen) = (self.epoch, self.listen.clone());
-        let answers = ipc::watch_stream(self.published.clone(), move |published: Published| {
+        let answers = ipc::watch_stream(self.standing.clone(), move |standing: Standing| {
             WatchSnapshotResponse {
-                snapshot: Some(snapshot(&published, epoch, &listen)),
+                snapshot: Some(snapshot(&standing, epoch, &listen)),
             }
         });
         Ok(Response::new(answers))
     }
 }
 
-fn snapshot(published: &Published, epoch: Epoch, listen: &str) -> PortalSnapshot {
+fn snapshot(standing: &Standing, epoch: Epoch, listen: &str) -> PortalSnapshot {
     PortalSnapshot {
         epoch: epoch.micros(),
-        generation: published.generation,
+        generation: standing.generation,
         listen: listen.to_owned(),
-        viewers: published.viewers,
-        problems: published.world.refused_input().cloned().collect(),
-        feeds: published
+        viewers: standing.viewers,
+        problems: standing.problems.clone(),
+        feeds: standing
             .feeds
             .iter()
             .map(|(daemon, feed)| Feed {

@@ -8,11 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use self::disks::Disks;
 use crate::hub::Fact;
+
+pub(crate) use self::disks::Disk;
+
+mod disks;
 
 /// One sample, with the recent past of the two figures that move.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -32,22 +36,17 @@ pub(crate) struct System {
     pub(crate) memory_history: VecDeque<u8>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Disk {
-    pub(crate) path: String,
-    pub(crate) total_bytes: u64,
-    pub(crate) used_bytes: u64,
-}
-
 /// Samples for ever.
 pub(crate) async fn follow(workspace: PathBuf, facts: mpsc::Sender<Fact>) {
-    let mut sampler = Sampler::new(Path::new("/"), workspace);
+    let mut sampler = Sampler::new(Path::new("/"));
+    let mut disks = Disks::new(workspace);
     let mut tick = tokio::time::interval(INTERVAL);
     // After a pause of the container one sample is due, not one per missed tick.
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let system = sampler.sample(Instant::now());
+        let mut system = sampler.sample(Instant::now());
+        system.disks = disks.look().await;
         if facts.send(Fact::System(system)).await.is_err() {
             return;
         }
@@ -58,17 +57,15 @@ pub(crate) async fn follow(workspace: PathBuf, facts: mpsc::Sender<Fact>) {
 #[derive(Debug)]
 struct Sampler {
     root: PathBuf,
-    workspace: PathBuf,
     before: Option<(Instant, Duration)>,
     cpu_history: VecDeque<u8>,
     memory_history: VecDeque<u8>,
 }
 
 impl Sampler {
-    fn new(root: &Path, workspace: PathBuf) -> Self {
+    fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            workspace,
             before: None,
             cpu_history: VecDeque::new(),
             memory_history: VecDeque::new(),
@@ -93,7 +90,7 @@ impl Sampler {
             memory_used_bytes: used,
             memory_total_bytes: total,
             memory_limited: limit.is_some(),
-            disks: self.disks(),
+            disks: Vec::new(),
             interval_seconds: INTERVAL.as_secs(),
             cpu_history: self.cpu_history.clone(),
             memory_history: self.memory_history.clone(),
@@ -204,16 +201,6 @@ impl Sampler {
         Some((kib("MemTotal:")?, kib("MemAvailable:")?))
     }
 
-    fn disks(&self) -> Vec<Disk> {
-        let mut disks: Vec<Disk> = Vec::new();
-        let own = disk(Path::new("/"));
-        disks.extend(own);
-        if device(&self.workspace).is_some_and(|dev| Some(dev) != device(Path::new("/"))) {
-            disks.extend(disk(&self.workspace));
-        }
-        disks
-    }
-
     fn text(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join(path)).ok()
     }
@@ -225,23 +212,6 @@ impl Sampler {
     fn first_number(&self, paths: &[&str]) -> Option<u64> {
         paths.iter().find_map(|path| self.number(path))
     }
-}
-
-fn disk(path: &Path) -> Option<Disk> {
-    let stat = statvfs(path).ok()?;
-    let block = stat.fragment_size();
-    let total_bytes = stat.blocks().checked_mul(block)?;
-    let free = stat.blocks_free().checked_mul(block)?;
-    Some(Disk {
-        path: path.display().to_string(),
-        total_bytes,
-        used_bytes: total_bytes.saturating_sub(free),
-    })
-}
-
-fn device(path: &Path) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(path).ok().map(|meta| meta.dev())
 }
 
 /// The number after `key` in a file of `key value` lines.

@@ -67,6 +67,8 @@ struct AppCard<'a> {
     /// Port of this app on the host that serves the page; none if it is not reachable there.
     outside_port: Option<u16>,
     open_path: &'a str,
+    /// "http" or "https"; absent while nobody has said.
+    scheme: Option<&'static str>,
     state: AppState,
     /// Why it is in this state, if that needs words.
     reason: String,
@@ -180,10 +182,26 @@ fn card<'a>(world: &'a World, app: &'a App) -> AppCard<'a> {
             .outside(app.external_port)
             .map(instance::Port::get),
         open_path: &app.open_path,
+        scheme: scheme(world, app),
         state,
         reason,
         is_portal: name == Some(PORTAL_PROGRAM),
     }
+}
+
+/// How an app is spoken to from outside: as the proxy is where it serves the port, otherwise as
+/// tunneld has found.
+fn scheme(world: &World, app: &App) -> Option<&'static str> {
+    let proxy = world.proxy.as_ref()?;
+    let port = u32::from(app.external_port.get());
+    let https = if proxy.routes.iter().any(|route| route.listen_port == port) {
+        proxy.tls
+    } else {
+        let known = &world.tunnel.as_ref()?.apps;
+        let access = known.iter().find(|access| access.app == app.name)?;
+        access.direct_url.starts_with("https:")
+    };
+    Some(if https { "https" } else { "http" })
 }
 
 /// The state of an app: that of its program, unless the proxy cannot serve it.

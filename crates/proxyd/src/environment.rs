@@ -12,7 +12,7 @@ pub(crate) fn effective(process: &Variables, file: &Path) -> (Variables, Option<
     let mut variables = process.clone();
     match fs::read(file) {
         Ok(bytes) => {
-            variables.extend(environment_file::parse(&String::from_utf8_lossy(&bytes)));
+            variables.extend(environment_file::parse(&bytes));
             (variables, None)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => (variables, None),

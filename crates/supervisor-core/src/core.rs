@@ -1,38 +1,52 @@
-//! All programs together: names, groups and the order of a shutdown.
+//! All programs together.
+//!
+//! - `register`: who is there, and who depends on whom;
+//! - `groups`: groups come and go;
+//! - `closing`: the order of a shutdown.
+
+mod closing;
+mod groups;
+mod register;
 
 use std::{
-    collections::BTreeMap,
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    mem,
     time::{Duration, Instant},
 };
 
+pub(crate) use self::register::Slot;
+use self::register::{Group, Register};
 use crate::{
-    input::{Admission, Announcement, Command, Deny, Effect, Input, Run},
-    program::{Outbox, Program},
-    shutdown::{REPORT_EVERY, Shutdown},
-    spec::{GroupSpec, Incarnation, ProgramId},
-    view::{GroupView, Mood, ProgramView, Readiness, View},
+    dependency::Blocker,
+    effect::Effect,
+    input::{Admission, Command, Deny, Input, Run},
+    outbox::Outbox,
+    program::{Program, Standing},
+    shutdown::Shutdown,
+    spec::{Incarnation, ProgramId},
+    view::{GroupView, Mood, ProgramView, StateName, View},
 };
 
-/// How long a shutdown may take before everything left is killed. Part of the shutdown budget in
-/// ARCHITECTURE.md.
+/// How long a shutdown with [`crate::Patience::Budget`] may take before everything left is killed.
+/// Part of the shutdown budget in ARCHITECTURE.md.
 pub const SHUTDOWN_BUDGET: Duration = Duration::from_secs(5);
 
 /// The supervision state machine.
+///
+/// A fact or a deadline costs time that grows with the logarithm of the number of programs, and
+/// with the number of those that depend on the program concerned.
 #[derive(Debug, Default)]
 pub struct Core {
-    groups: BTreeMap<Arc<str>, Group>,
+    register: Register,
     /// The last runs of programs that were removed, so that no run ever has the name of another.
     past: BTreeMap<ProgramId, Incarnation>,
+    /// Deadlines of programs, and the same by program.
+    timers: BTreeSet<(Instant, Slot)>,
+    scheduled: BTreeMap<Slot, Instant>,
     shutdown: Option<Shutdown>,
     out: Outbox,
-}
-
-#[derive(Debug)]
-struct Group {
-    priority: i64,
-    /// In order of priority, then name.
-    programs: Vec<Program>,
+    generation: u64,
+    changed: BTreeSet<ProgramId>,
 }
 
 impl Core {
@@ -44,8 +58,10 @@ impl Core {
     /// A core without programs that never repeats the name of a run of this one.
     #[must_use]
     pub fn successor(mut self) -> Self {
-        let last = self.programs().map(|p| (p.id().clone(), p.incarnation()));
-        let last: Vec<_> = last.collect();
+        let programs = self.register.by_name();
+        let last: Vec<_> = programs
+            .map(|program| (program.id().clone(), program.incarnation()))
+            .collect();
         self.past.extend(last);
         Self {
             past: self.past,
@@ -56,22 +72,28 @@ impl Core {
     /// Takes in a fact or a command.
     pub fn handle(&mut self, input: Input, now: Instant) -> Admission {
         let admission = match input {
-            Input::Spawned(run) => self.fact(&run, |program, out| program.spawned(out)),
-            Input::SpawnFailed { run, reason } => self.fact(&run, |program, out| {
-                program.spawn_failed(reason, now, out);
+            Input::Spawned(run) => self.fact(&run, now, Program::spawned),
+            Input::SpawnFailed { run, reason } => self.fact(&run, now, |program, out| {
+                program.spawn_failed(reason, now, out)
             }),
             Input::Exited { run, exit } => {
-                self.fact(&run, |program, out| program.exited(exit, now, out))
+                self.fact(&run, now, |program, out| program.exited(exit, now, out))
             }
-            Input::SignalFailed(run) => self.fact(&run, Program::signal_failed),
-            Input::BecameReady(run) => self.fact(&run, |program, out| {
-                if program.state().is_signallable() {
-                    program.set_ready(Readiness::Ready, out);
-                }
+            Input::SignalFailed(run) => self.fact(&run, now, Program::signal_failed),
+            Input::BecameReady(run) => self.fact(&run, now, |program, _| program.became_ready()),
+            Input::BecameUnready(run) => {
+                self.fact(&run, now, |program, _| program.became_unready())
+            }
+            Input::LivenessLost { run, reason } => self.fact(&run, now, |program, out| {
+                program.liveness_lost(reason, now, out)
             }),
-            Input::BecameUnready(run) => self.fact(&run, |program, out| {
-                program.set_ready(Readiness::NotReady, out);
+            Input::ConditionsMet(run) => {
+                self.fact(&run, now, |program, out| program.conditions_met(now, out))
+            }
+            Input::ConditionsRefused { run, reason } => self.fact(&run, now, |program, out| {
+                program.conditions_refused(reason, out)
             }),
+            Input::TimeGap(gap) => self.shift(gap),
             Input::Command(command) => self.command(command, now),
         };
         self.advance_shutdown(now);
@@ -80,8 +102,10 @@ impl Core {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for program in self.groups.values_mut().flat_map(|g| &mut g.programs) {
-            program.timeout(now, &mut self.out);
+        let due = self.timers.iter().take_while(|(at, _)| *at <= now);
+        let due: Vec<_> = due.map(|(_, slot)| *slot).collect();
+        for slot in due {
+            self.touch(slot, now, |program, out| program.timeout(now, out));
         }
         self.advance_shutdown(now);
     }
@@ -93,215 +117,202 @@ impl Core {
 
     /// When [`Core::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.programs()
-            .filter_map(Program::deadline)
-            .chain(self.shutdown.as_ref().and_then(Shutdown::next_timeout))
-            .min()
+        let program = self.timers.first().map(|(at, _)| *at);
+        let shutdown = self.shutdown.as_ref().and_then(Shutdown::next_timeout);
+        program.into_iter().chain(shutdown).min()
     }
 
     /// Grows with every visible change.
     pub fn generation(&self) -> u64 {
-        self.out.generation
+        self.generation
+    }
+
+    /// The programs whose [`ProgramView`] may have changed since this was last asked, those that
+    /// were removed included; in order of their ids.
+    pub fn take_changed(&mut self) -> Vec<ProgramId> {
+        mem::take(&mut self.changed).into_iter().collect()
+    }
+
+    /// What the supervisor as a whole is doing.
+    pub fn mood(&self) -> Mood {
+        match self.shutdown {
+            Some(_) => Mood::ShuttingDown,
+            None => Mood::Serving,
+        }
+    }
+
+    /// The groups, sorted by name.
+    pub fn groups(&self) -> Vec<GroupView> {
+        let view = |(name, group): (&std::sync::Arc<str>, &Group)| GroupView {
+            name: name.clone(),
+            priority: group.priority,
+        };
+        self.register.groups.iter().map(view).collect()
     }
 
     /// What may be seen.
     pub fn view(&self) -> View {
         View {
-            generation: self.out.generation,
-            mood: match self.shutdown {
-                Some(_) => Mood::ShuttingDown,
-                None => Mood::Serving,
-            },
-            groups: self.groups.iter().map(group_view).collect(),
-            programs: {
-                let mut programs: Vec<_> = self.programs().map(Program::view).collect();
-                programs.sort_by(|a, b| a.id.cmp(&b.id));
-                programs
-            },
+            generation: self.generation,
+            mood: self.mood(),
+            groups: self.groups(),
+            programs: self.register.by_name().map(Program::view).collect(),
         }
     }
 
     /// One program, if there is one of that name.
     pub fn program(&self, id: &ProgramId) -> Option<ProgramView> {
-        let group = self.groups.get(&id.group)?;
-        let program = group.programs.iter().find(|program| program.id() == id);
-        program.map(Program::view)
+        self.register.named(id).map(Program::view)
     }
 
-    fn programs(&self) -> impl Iterator<Item = &Program> {
-        self.groups.values().flat_map(|group| &group.programs)
+    /// The state of one program, which costs less than its view.
+    pub fn state(&self, id: &ProgramId) -> Option<StateName> {
+        self.register.named(id).map(Program::state)
     }
 
     /// Applies a fact to the run it is about; an earlier run is nobody's concern.
-    fn fact(&mut self, run: &Run, apply: impl FnOnce(&mut Program, &mut Outbox)) -> Admission {
-        match find(&mut self.groups, &run.program) {
-            Some(program) if program.incarnation() == run.incarnation => {
-                apply(program, &mut self.out);
-                Admission::Accepted
-            }
-            Some(_) | None => Admission::Ignored,
-        }
+    fn fact(
+        &mut self,
+        run: &Run,
+        now: Instant,
+        apply: impl FnOnce(&mut Program, &mut Outbox) -> Admission,
+    ) -> Admission {
+        let slot = self.register.find(&run.program);
+        slot.and_then(|slot| {
+            self.touch(slot, now, |program, out| {
+                match program.incarnation() == run.incarnation {
+                    true => apply(program, out),
+                    false => Admission::Ignored,
+                }
+            })
+        })
+        .unwrap_or(Admission::Ignored)
     }
 
     fn command(&mut self, command: Command, now: Instant) -> Admission {
         if self.shutdown.is_some() {
             return match command {
-                Command::Shutdown => self.press(now),
+                Command::Shutdown(_) => self.press(now),
                 Command::Signal(id, number) => {
-                    self.on(&id, |program, out| program.signal(number, out))
+                    self.on(&id, now, |program, out| program.signal(number, out))
                 }
                 Command::Start(_)
                 | Command::Stop(_)
                 | Command::Restart(_)
-                | Command::AddGroup(_)
+                | Command::AddGroup { .. }
                 | Command::RemoveGroup(_) => Admission::Denied(Deny::ShuttingDown),
             };
         }
         match command {
-            Command::Start(id) => self.on(&id, |program, out| program.start(now, out)),
-            Command::Stop(id) => self.on(&id, |program, out| program.stop(now, out)),
-            Command::Restart(id) => self.on(&id, |program, out| program.restart(now, out)),
-            Command::Signal(id, number) => self.on(&id, |p, out| p.signal(number, out)),
-            Command::AddGroup(spec) => self.add(spec, now),
-            Command::RemoveGroup(name) => self.remove(&name),
-            Command::Shutdown => {
-                let priorities = self.groups.values().map(|group| group.priority).collect();
-                self.shutdown = Some(Shutdown::new(priorities, now));
-                self.out.generation += 1;
-                self.out.closing = true;
-                for program in self.groups.values_mut().flat_map(|g| &mut g.programs) {
-                    program.cancel_starts(&mut self.out);
-                }
-                Admission::Accepted
-            }
+            Command::Start(id) => self.on(&id, now, |program, _| program.start()),
+            Command::Stop(id) => self.on(&id, now, |program, out| program.stop(now, out)),
+            Command::Restart(id) => self.on(&id, now, |program, out| program.restart(now, out)),
+            Command::Signal(id, number) => self.on(&id, now, |p, out| p.signal(number, out)),
+            Command::AddGroup { spec, inherited } => self.add(spec, inherited, now),
+            Command::RemoveGroup(name) => self.remove(&name, now),
+            Command::Shutdown(patience) => self.shut_down(patience, now),
         }
     }
 
     fn on(
         &mut self,
         id: &ProgramId,
+        now: Instant,
         apply: impl FnOnce(&mut Program, &mut Outbox) -> Admission,
     ) -> Admission {
-        match find(&mut self.groups, id) {
-            Some(program) => apply(program, &mut self.out),
-            None => Admission::Denied(Deny::NoSuchProgram),
-        }
+        let slot = self.register.find(id);
+        slot.and_then(|slot| self.touch(slot, now, apply))
+            .unwrap_or(Admission::Denied(Deny::NoSuchProgram))
     }
 
-    fn add(&mut self, spec: GroupSpec, now: Instant) -> Admission {
-        if self.groups.contains_key(&spec.name) {
-            return Admission::Denied(Deny::AlreadyAdded);
-        }
-        let mut programs: Vec<_> = spec
-            .programs
-            .into_iter()
-            .map(|spec| {
-                let last = self.past.get(&spec.id).copied().unwrap_or_default();
-                Program::new(spec, last)
-            })
-            .collect();
-        programs.sort_by(|a, b| (a.spec().priority, a.id()).cmp(&(b.spec().priority, b.id())));
-        for program in &mut programs {
-            if program.spec().autostart && program.spec().refused.is_none() {
-                let _ = program.start(now, &mut self.out);
+    fn shift(&mut self, gap: Duration) -> Admission {
+        let slots: Vec<_> = self.register.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(program) = self.register.get_mut(slot) {
+                program.shift(gap);
+                self.keep_up(slot);
             }
         }
-        let priority = spec.priority;
-        self.groups.insert(spec.name, Group { priority, programs });
-        self.out.generation += 1;
-        Admission::Accepted
-    }
-
-    fn remove(&mut self, name: &str) -> Admission {
-        let Some(group) = self.groups.get(name) else {
-            return Admission::Denied(Deny::NoSuchProgram);
-        };
-        if !group.programs.iter().all(|p| p.state().is_stopped()) {
-            return Admission::Denied(Deny::StillRunning);
-        }
-        for program in &group.programs {
-            self.past
-                .insert(program.id().clone(), program.incarnation());
-        }
-        self.groups.remove(name);
-        self.out.generation += 1;
-        Admission::Accepted
-    }
-
-    /// A second request to shut down: nobody waits any longer.
-    fn press(&mut self, now: Instant) -> Admission {
         if let Some(shutdown) = &mut self.shutdown {
-            shutdown.deadline = shutdown.deadline.min(now);
-            shutdown.waiting.clear();
-        }
-        for program in self.groups.values_mut().flat_map(|g| &mut g.programs) {
-            program.kill(now, &mut self.out);
+            shutdown.shift(gap);
         }
         Admission::Accepted
     }
 
-    fn advance_shutdown(&mut self, now: Instant) {
-        let Some(shutdown) = &mut self.shutdown else {
+    /// The only way to change a program: everything that follows from the change is done.
+    fn touch<R>(
+        &mut self,
+        slot: Slot,
+        now: Instant,
+        apply: impl FnOnce(&mut Program, &mut Outbox) -> R,
+    ) -> Option<R> {
+        let program = self.register.get_mut(slot)?;
+        let before = program.standing();
+        let result = apply(program, &mut self.out);
+        self.begin_wanted(slot, now);
+        self.keep_up(slot);
+        self.tell_dependents(slot, before, now);
+        self.note_end(slot);
+        Some(result)
+    }
+
+    fn begin_wanted(&mut self, slot: Slot, now: Instant) {
+        let wanted = self.register.get(slot).filter(|p| p.wants_to_start());
+        let Some(blockers) = wanted.map(|program| self.register.blockers(program)) else {
             return;
         };
-        if shutdown.drained {
-            return;
-        }
-        while due(shutdown, &self.groups, now) {
-            let Some((priority, until)) = shutdown.next(now) else {
-                break;
-            };
-            for group in self.groups.values_mut().filter(|g| g.priority == priority) {
-                for program in group.programs.iter_mut().rev() {
-                    program.shut_down(until, now, &mut self.out);
-                }
-            }
-        }
-        let left = unstopped(&self.groups);
-        if left.is_empty() && shutdown.waiting.is_empty() {
-            shutdown.drained = true;
-            self.out.effects.push_back(Effect::Drained);
-        } else if shutdown.waiting.is_empty() && now >= shutdown.abandon_at() {
-            shutdown.drained = true;
-            self.out.announce(Announcement::Abandoned(left));
-            self.out.effects.push_back(Effect::Drained);
-        } else if now >= shutdown.report_at {
-            shutdown.report_at = now + REPORT_EVERY;
-            self.out.announce(Announcement::WaitingFor(left));
+        if let Some(program) = self.register.get_mut(slot) {
+            program.begin(blockers, now, &mut self.out);
         }
     }
-}
 
-/// Whether the next priority may be stopped: those before it have ended, or had their time.
-fn due(shutdown: &Shutdown, groups: &BTreeMap<Arc<str>, Group>, now: Instant) -> bool {
-    let Some(next) = shutdown.waiting.last() else {
-        return false;
-    };
-    now >= shutdown.next_at
-        || groups
-            .values()
-            .filter(|group| group.priority > *next)
-            .flat_map(|group| &group.programs)
-            .all(|program| program.state().is_stopped())
-}
+    /// Keeps the deadline of a program and the list of what changed.
+    fn keep_up(&mut self, slot: Slot) {
+        let Some(program) = self.register.get_mut(slot) else {
+            return;
+        };
+        if program.take_changed() {
+            self.generation += 1;
+            self.changed.insert(program.id().clone());
+        }
+        let deadline = program.deadline();
+        if self.scheduled.get(&slot).copied() == deadline {
+            return;
+        }
+        if let Some(at) = self.scheduled.remove(&slot) {
+            self.timers.remove(&(at, slot));
+        }
+        if let Some(at) = deadline {
+            self.scheduled.insert(slot, at);
+            self.timers.insert((at, slot));
+        }
+    }
 
-fn unstopped(groups: &BTreeMap<Arc<str>, Group>) -> Vec<ProgramId> {
-    groups
-        .values()
-        .flat_map(|group| &group.programs)
-        .filter(|program| !program.state().is_stopped())
-        .map(|program| program.id().clone())
-        .collect()
-}
-
-fn find<'a>(groups: &'a mut BTreeMap<Arc<str>, Group>, id: &ProgramId) -> Option<&'a mut Program> {
-    let group = groups.get_mut(&id.group)?;
-    group.programs.iter_mut().find(|program| program.id() == id)
-}
-
-fn group_view((name, group): (&Arc<str>, &Group)) -> GroupView {
-    GroupView {
-        name: name.clone(),
-        priority: group.priority,
+    /// Tells those who wait for a program that it does what they wait for, or does not any more.
+    fn tell_dependents(&mut self, slot: Slot, before: Standing, now: Instant) {
+        let Some(program) = self.register.get(slot) else {
+            return;
+        };
+        let standing = program.standing();
+        if standing == before {
+            return;
+        }
+        let id = program.id().clone();
+        for dependent in self.register.dependents(&id) {
+            let Some(waiting) = self.register.get(dependent) else {
+                continue;
+            };
+            if waiting.state() != StateName::Waiting {
+                continue;
+            }
+            for condition in Register::conditions(waiting, &id) {
+                let blocked = !standing.satisfies(condition);
+                let program = id.clone();
+                let blocker = Blocker::Dependency { program, condition };
+                self.touch(dependent, now, |dependent, out| {
+                    dependent.set_blocker(blocker, blocked, now, out);
+                });
+            }
+        }
     }
 }

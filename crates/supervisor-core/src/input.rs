@@ -1,10 +1,14 @@
-//! What the core is told and what it asks for.
+//! What the core is told, and how it answers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use thiserror::Error;
 
-use crate::spec::{GroupSpec, Incarnation, ProgramId, Scope};
+use crate::spec::{GroupSpec, Incarnation, ProgramId};
 
 /// One run of one program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +68,24 @@ pub enum Input {
     BecameReady(Run),
     /// The probe failed after it had succeeded.
     BecameUnready(Run),
+    /// It runs but does not live: it is stopped, then started again as its restart policy says.
+    LivenessLost {
+        /// The run.
+        run: Run,
+        /// What was seen, for people.
+        reason: String,
+    },
+    /// The start conditions of a waiting run hold.
+    ConditionsMet(Run),
+    /// The start conditions of a waiting run will not hold; it rests until somebody starts it.
+    ConditionsRefused {
+        /// The run that will not come to be.
+        run: Run,
+        /// Which condition and why, for people.
+        reason: String,
+    },
+    /// The whole world was frozen that long: every deadline and every start moves by it.
+    TimeGap(Duration),
     /// Somebody wants something.
     Command(Command),
 }
@@ -80,11 +102,58 @@ pub enum Command {
     /// Send a signal without meaning to stop it.
     Signal(ProgramId, i32),
     /// Add a group and start its autostart members.
-    AddGroup(GroupSpec),
+    AddGroup {
+        /// The group.
+        spec: GroupSpec,
+        /// Members that are taken over as they are instead of being started.
+        inherited: Vec<(ProgramId, Inherited)>,
+    },
     /// Forget a group; all members must have stopped.
     RemoveGroup(Arc<str>),
-    /// Stop everything in order, within [`crate::SHUTDOWN_BUDGET`]. A second time: kill what is left.
-    Shutdown,
+    /// Stop everything in order. A second time: kill what is left.
+    Shutdown(Patience),
+}
+
+/// How long a shutdown waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// All of it takes no longer than [`crate::SHUTDOWN_BUDGET`], in equal shares.
+    Budget,
+    /// The original's rule: every program has its own time, a priority waits for the one before
+    /// it, and nothing limits the whole.
+    Own,
+}
+
+/// What a member of a group did under the supervisor before this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// Its process lives.
+    Running {
+        /// The run.
+        incarnation: Incarnation,
+        /// When it was started.
+        started: Instant,
+        /// Whether its probe had succeeded.
+        ready: bool,
+    },
+    /// It has no process, and stays so.
+    Resting {
+        /// How it rests.
+        state: Resting,
+        /// Its last run.
+        incarnation: Incarnation,
+    },
+}
+
+/// How a program without a process rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resting {
+    /// STOPPED.
+    Stopped,
+    /// EXITED like this, and whether that was expected.
+    Exited(Exit, bool),
+    /// FATAL for this reason.
+    Fatal(String),
 }
 
 /// The answer to an input.
@@ -129,71 +198,6 @@ pub enum Deny {
     /// Everything is being stopped.
     #[error("shutting down")]
     ShuttingDown,
-}
-
-/// What the core wants done, in this order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Create the process and answer `Spawned` or `SpawnFailed`.
-    Spawn(Run),
-    /// Send a signal.
-    Signal {
-        /// To the process of this run.
-        run: Run,
-        /// Number of the signal.
-        number: i32,
-        /// To it alone or to its group.
-        scope: Scope,
-    },
-    /// Ask the program whether it is ready until the run ends.
-    Probe(Run),
-    /// Tell the world.
-    Announce(Announcement),
-    /// Everything asked to shut down has ended or was given up.
-    Drained,
-}
-
-/// What the world is told, in the order it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Announcement {
-    /// It stayed up long enough.
-    EnteredRunning {
-        /// Which program.
-        program: ProgramId,
-        /// Long enough.
-        startsecs: Duration,
-    },
-    /// It could not be created.
-    SpawnFailed {
-        /// Why.
-        reason: String,
-    },
-    /// It ended by itself.
-    Exited {
-        /// Which program.
-        program: ProgramId,
-        /// How.
-        exit: Exit,
-        /// Whether that is one of its exit codes.
-        expected: bool,
-    },
-    /// It ended after it was told to.
-    Stopped {
-        /// Which program.
-        program: ProgramId,
-        /// How.
-        exit: Exit,
-        /// Whether that is one of its exit codes.
-        expected: bool,
-    },
-    /// All attempts to start it failed.
-    GaveUp(ProgramId),
-    /// It did not stop in time and is killed.
-    Killing(Run),
-    /// The shutdown waits for these.
-    WaitingFor(Vec<ProgramId>),
-    /// The shutdown leaves these behind.
-    Abandoned(Vec<ProgramId>),
 }
 
 impl fmt::Display for Run {

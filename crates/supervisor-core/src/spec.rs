@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
+use crate::{dependency::Dependency, restart::RestartPolicy};
+
 /// Names a process: its group and its name within the group.
 ///
 /// Sorts by group, then name, which is the order every listing uses.
@@ -67,12 +69,30 @@ pub enum Probed {
     No,
 }
 
+/// Whether something outside the core decides if the program may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditional {
+    /// Every start waits until the driver says that the start conditions hold.
+    Yes,
+    /// There are no start conditions.
+    No,
+}
+
+/// What kind of program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramKind {
+    /// It is meant to stay.
+    Service,
+    /// It is meant to end: exit code 0 is a success at any age and the end of it.
+    OneShot,
+}
+
 /// The policy of one program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProgramSpec {
     /// Its name.
     pub id: ProgramId,
-    /// Lower starts first and stops last.
+    /// Higher stops first within its group.
     pub priority: i64,
     /// Whether it starts with its group.
     pub autostart: bool,
@@ -94,17 +114,55 @@ pub struct ProgramSpec {
     pub kill_scope: Scope,
     /// Whether it has a readiness probe.
     pub probed: Probed,
+    /// How long after its start the probe must have succeeded. Without a probe it means nothing.
+    pub ready_within: Option<Duration>,
+    /// What must have happened before it starts.
+    pub depends_on: Vec<Dependency>,
+    /// Whether it has start conditions.
+    pub conditional: Conditional,
+    /// How long it waits before it is started again unasked.
+    pub restart: RestartPolicy,
+    /// Whether it is meant to stay.
+    pub kind: ProgramKind,
     /// Why its configuration was refused. Such a program is listed as FATAL and cannot start.
     pub refused: Option<String>,
 }
 
+impl ProgramSpec {
+    /// A program with the original's defaults.
+    pub fn new(id: ProgramId) -> Self {
+        Self {
+            id,
+            priority: 999,
+            autostart: true,
+            autorestart: Autorestart::Unexpected,
+            startsecs: Duration::from_secs(1),
+            startretries: 3,
+            exitcodes: BTreeSet::from([0]),
+            stop_signal: SIGTERM,
+            stop_wait: Duration::from_secs(10),
+            stop_scope: Scope::Leader,
+            kill_scope: Scope::Leader,
+            probed: Probed::No,
+            ready_within: None,
+            depends_on: Vec::new(),
+            conditional: Conditional::No,
+            restart: RestartPolicy::default(),
+            kind: ProgramKind::Service,
+            refused: None,
+        }
+    }
+}
+
 /// A group of programs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GroupSpec {
     /// Its name.
     pub name: Arc<str>,
-    /// Lower starts first and stops last; dominates the priorities of the members.
+    /// Higher stops first.
     pub priority: i64,
-    /// Its members.
+    /// Its members, in the order in which they start.
     pub programs: Vec<ProgramSpec>,
 }
+
+const SIGTERM: i32 = 15;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    dependency::Blocker,
     input::Exit,
     spec::{Incarnation, ProgramId},
 };
@@ -59,6 +60,14 @@ pub struct ProgramView {
     pub restarts: u32,
     /// Why the last attempt failed.
     pub spawn_error: Option<String>,
+    /// What it waits for while it is waiting.
+    pub waiting_for: Vec<Blocker>,
+    /// Why it rests though it was to start, or why its state is not known.
+    pub held: Option<String>,
+    /// When it will be started again unasked.
+    pub restart_at: Option<Instant>,
+    /// Failed starts in a row.
+    pub tries: u32,
 }
 
 /// A state without its data.
@@ -66,6 +75,9 @@ pub struct ProgramView {
 pub enum StateName {
     /// Not running, as asked.
     Stopped,
+    /// To be started when its dependencies and start conditions allow it. Clients of the original
+    /// know nothing of it and are shown STARTING.
+    Waiting,
     /// Started a moment ago.
     Starting,
     /// Up for longer than startsecs.
@@ -87,14 +99,16 @@ impl StateName {
     pub fn is_stopped(self) -> bool {
         match self {
             Self::Stopped | Self::Exited | Self::Fatal | Self::Unknown => true,
-            Self::Starting | Self::Running | Self::Backoff | Self::Stopping => false,
+            Self::Waiting | Self::Starting | Self::Running | Self::Backoff | Self::Stopping => {
+                false
+            }
         }
     }
 
     /// Whether it counts as running: it may be stopped, and not be started.
     pub fn is_running(self) -> bool {
         match self {
-            Self::Starting | Self::Running | Self::Backoff => true,
+            Self::Waiting | Self::Starting | Self::Running | Self::Backoff => true,
             Self::Stopped | Self::Stopping | Self::Exited | Self::Fatal | Self::Unknown => false,
         }
     }
@@ -103,7 +117,12 @@ impl StateName {
     pub fn is_signallable(self) -> bool {
         match self {
             Self::Starting | Self::Running | Self::Stopping => true,
-            Self::Stopped | Self::Backoff | Self::Exited | Self::Fatal | Self::Unknown => false,
+            Self::Stopped
+            | Self::Waiting
+            | Self::Backoff
+            | Self::Exited
+            | Self::Fatal
+            | Self::Unknown => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Bench, KILLED, Spawning, id, program};
 use proptest::prelude::*;
 use supervisor_core::{
-    Admission, Autorestart, Command, Effect, Exit, Input, Mood, ProgramSpec, StateName,
+    Admission, Autorestart, Command, Effect, Exit, Input, Mood, Patience, ProgramSpec, StateName,
 };
 
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ proptest! {
         }
         // Whatever happened, a shutdown ends within its budget.
         let began = bench.now;
-        let _ = bench.command(Command::Shutdown);
+        let _ = bench.command(Command::Shutdown(Patience::Budget));
         bench.pass(Duration::from_secs(6));
         prop_assert!(bench.drained().is_some(), "not drained after {:?}", bench.now - began);
     }
@@ -84,7 +84,10 @@ impl Reference {
                     );
                 }
                 Effect::Drained => self.drained += 1,
-                Effect::Probe(_) | Effect::Announce(_) => {}
+                Effect::Probe(_)
+                | Effect::CheckConditions(_)
+                | Effect::ForgetConditions(_)
+                | Effect::Announce(_) => {}
             }
         }
         self.seen = bench.log.len();
@@ -116,10 +119,8 @@ fn check_admission(
         }
         Step::Stop if !closing => {
             let may = before.is_running();
-            prop_assert!(
-                accepted == may || before == StateName::Stopping,
-                "stop in {before:?}"
-            );
+            let planned = matches!(before, StateName::Stopping | StateName::Exited);
+            prop_assert!(accepted == may || planned, "stop in {before:?}");
         }
         Step::Signal => prop_assert_eq!(accepted, before.is_signallable()),
         Step::Start | Step::Stop => prop_assert!(!accepted, "not during a shutdown"),
@@ -140,7 +141,7 @@ fn take(bench: &mut Bench, step: &Step) -> Admission {
         Step::Stop => bench.command(Command::Stop(id("a"))),
         Step::Restart => bench.command(Command::Restart(id("a"))),
         Step::Signal => bench.command(Command::Signal(id("a"), 1)),
-        Step::Shutdown => bench.command(Command::Shutdown),
+        Step::Shutdown => bench.command(Command::Shutdown(Patience::Budget)),
         Step::Exit(code) => exit(bench, Exit::Code(*code)),
         Step::Die => exit(bench, KILLED),
         Step::Pass(milliseconds) => {

@@ -11,31 +11,42 @@
 mod act;
 mod announce;
 mod handle;
+mod inherit;
+mod listening;
+mod plans;
 mod programs;
 mod reload;
 mod snapshot;
 mod waiting;
+mod watching;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
+    path::PathBuf,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use daemon::{Stop, Tasks};
-use supervisor_core::{Admission, Command, Core, Effect, GroupSpec, Input};
+use supervisor_core::{
+    Admission, Command, Core, Deny, Effect, Exit, GroupSpec, Input, Patience, ProgramId, Run,
+};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     announce::report,
-    handle::{Action, Handle, OnMistakes, Outcome, Request, Target, Wait},
+    handle::{Action, Handle, OnMistakes, Outcome, Plan, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
-use self::{programs::Programs, waiting::Waiting};
+use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiting};
 use crate::{
-    config::{Config, GroupConfig},
-    logs::{MainLog, Stdout},
-    process::{Fact, Order},
+    config::{Config, EventType, GroupConfig, GroupKind},
+    events::{Event, Pools},
+    logs::{Destinations, MainLog, OutputEvent},
+    memory::OomKills,
+    process::{Custody, Fact, FileLimit, Held},
     signals::{OwnSignal, Signals},
 };
 
@@ -44,9 +55,22 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) log: MainLog,
-    pub(crate) stdout: Stdout,
+    /// Our own environment byte for byte, which every program starts from.
+    pub(crate) inherited: BTreeMap<OsString, OsString>,
+    /// How many files a program may open.
+    pub(crate) files: FileLimit,
+    pub(crate) destinations: Destinations,
     pub(crate) tasks: Tasks,
+    /// bootd, if it is our parent and keeps our programs' pipes.
+    pub(crate) custody: Option<Custody>,
+    /// bootd's own start.
+    pub(crate) bootd: Option<u64>,
+    /// What it kept of our predecessor's.
+    pub(crate) held: Vec<Held>,
+    /// Where our own state is kept.
+    pub(crate) state_dir: PathBuf,
+    /// Where cgroups are mounted.
+    pub(crate) cgroup_dir: PathBuf,
     pub(crate) epoch: u64,
     pub(crate) overrides: crate::options::Options,
 }
@@ -62,17 +86,31 @@ pub(crate) struct Driver {
     config: Config,
     waiting: Vec<Waiting>,
     phase: Phase,
+    /// How long a shutdown may take.
+    patience: Patience,
+    pools: Pools,
+    ticks: Ticks,
+    /// What our predecessor left, while we begin.
+    estate: Estate,
+    bootd: Option<u64>,
+    state_dir: PathBuf,
+    /// Whether what a successor must know has changed.
+    will_changed: bool,
+    /// What ends the looking at start conditions.
+    conditions: BTreeMap<ProgramId, CancellationToken>,
+    oom_kills: OomKills,
     log: MainLog,
     overrides: crate::options::Options,
     environment: BTreeMap<String, String>,
     facts: mpsc::Receiver<Fact>,
     requests: mpsc::Receiver<Request>,
     published: watch::Sender<Arc<Snapshot>>,
-    /// The core's generation that was published, and our own counter.
-    seen: u64,
+    /// Whether more has changed than single programs.
     dirty: bool,
     epoch: u64,
     stop: Stop,
+    /// What we exit with.
+    code: u8,
 }
 
 /// What the supervisor is doing.
@@ -95,32 +133,50 @@ impl Driver {
             core: Core::new(),
             programs: Programs::new(&parts, fact_sender),
             active: BTreeMap::new(),
+            pools: Pools::new(&parts.config.daemon.identifier),
+            ticks: Ticks::default(),
+            estate: Estate::open(&parts.state_dir, parts.bootd, parts.held),
+            bootd: parts.bootd,
+            state_dir: parts.state_dir,
+            will_changed: true,
+            conditions: BTreeMap::new(),
+            oom_kills: OomKills::watch(parts.cgroup_dir),
             config: parts.config,
             waiting: Vec::new(),
             phase: Phase::Serving,
-            log: parts.log,
+            // Under bootd the time that is left before the container is killed is what counts.
+            patience: match parts.custody {
+                Some(_) => Patience::Budget,
+                None => Patience::Own,
+            },
+            log: parts.destinations.log,
             overrides: parts.overrides,
             environment: parts.environment,
             facts,
             requests,
             published,
-            seen: 0,
             dirty: true,
             epoch: parts.epoch,
             stop: parts.tasks.stop().clone(),
+            code: 0,
         };
         (driver, Handle::new(request_sender, snapshot))
     }
 
-    /// Runs until everything was stopped as asked.
-    pub(crate) async fn run(mut self, mut signals: Signals) {
+    /// Runs until everything was stopped as asked; gives the exit code.
+    pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
+        self.hear_of_ends();
         self.begin();
         while self.phase != Phase::Done {
+            // While a deadline is awaited we look in between, so that a pause is noticed that is
+            // shorter than the wait; without deadlines nothing wakes us.
             let deadline = self.core.poll_timeout();
+            let wake = deadline.map(|at| at.min(Instant::now() + BEAT));
             tokio::select! {
                 biased;
                 Some(fact) = self.facts.recv() => self.fact(fact),
-                () = until(deadline) => self.core.handle_timeout(Instant::now()),
+                () = until(wake) => self.timeout(wake),
+                () = until(self.ticks.next()) => self.tick(),
                 signal = signals.next() => self.signal(signal),
                 // A part of us was lost; what is left stops in order and is started again.
                 () = self.stop.requested(), if self.phase == Phase::Serving => {
@@ -130,14 +186,35 @@ impl Driver {
             }
             self.settle();
         }
+        self.code
     }
 
     /// Adds all configured groups and lets their programs start.
     fn begin(&mut self) {
         for group in self.config.groups.clone() {
-            let _ = self.add(group);
+            if self.estate.was_active(&group.name) {
+                let _ = self.add(group);
+            }
         }
+        self.dissolve_estate();
+        self.programs.clean_up();
+        self.notify(Event::own(EventType::SupervisorStateChangeRunning));
         self.settle();
+    }
+
+    /// Does what is due. Waking very late means that we were frozen or stopped, and our programs
+    /// with us: the time that was missed is given back to all of them.
+    fn timeout(&mut self, wake: Option<Instant>) {
+        let now = Instant::now();
+        let late = wake.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        if late > FROZEN {
+            self.log.warn(&format!(
+                "{:.1} seconds were missed; every deadline moves by them",
+                late.as_secs_f64()
+            ));
+            let _ = self.core.handle(Input::TimeGap(late), now);
+        }
+        self.core.handle_timeout(now);
     }
 
     /// Carries out what the core wants, answers who waits, and tells who watches.
@@ -145,24 +222,35 @@ impl Driver {
         while let Some(effect) = self.core.poll_effect() {
             self.carry_out(effect);
         }
-        self.answer_waiting();
-        self.publish();
+        self.deliver_events();
+        let changed = self.core.take_changed();
+        self.answer_waiting(&changed);
+        self.publish(&changed);
+        self.write_will();
     }
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn(run) => {
                 let now = Instant::now();
-                let input = match self.programs.spawn(&run, &self.log) {
+                let group = self.active.get(&*run.program.group);
+                let kind = group.map_or(GroupKind::Programs, |group| group.kind.clone());
+                let input = match self.programs.spawn(&run, &kind, &self.log) {
                     Ok(()) => Input::Spawned(run),
                     Err(reason) => Input::SpawnFailed { run, reason },
                 };
                 let _ = self.core.handle(input, now);
             }
             Effect::Signal { run, number, scope } => {
-                self.programs.order(&run, Order { number, scope });
+                if let Err(errno) = self.programs.signal(&run, number, scope) {
+                    let text = format!("unknown problem killing {}: {errno}", run.program.name);
+                    self.log.critical(&text);
+                    let _ = self.core.handle(Input::SignalFailed(run), Instant::now());
+                }
             }
-            Effect::Probe(run) => self.programs.probe(&run),
+            Effect::Probe(run) => self.watch_readiness(&run),
+            Effect::CheckConditions(run) => self.check_conditions(&run),
+            Effect::ForgetConditions(run) => self.forget_conditions(&run),
             Effect::Announce(announcement) => self.announce(&announcement),
             Effect::Drained => self.drained(),
         }
@@ -171,17 +259,56 @@ impl Driver {
     fn fact(&mut self, fact: Fact) {
         let input = match fact {
             Fact::Exited(run, exit) => {
-                self.programs.ended(&run, SystemTime::now());
+                self.ended(&run, exit);
                 Input::Exited { run, exit }
             }
-            Fact::SignalFailed(run, errno) => {
-                let text = format!("unknown problem killing {}: {errno}", run.program.name);
-                self.log.critical(&text);
-                Input::SignalFailed(run)
+            Fact::Output(run, OutputEvent::Seen) | Fact::Ready(run) => {
+                self.watch_liveness(&run);
+                Input::BecameReady(run)
             }
-            Fact::Ready(run) => Input::BecameReady(run),
+            Fact::LivenessLost(run, reason) => Input::LivenessLost { run, reason },
+            Fact::Conditions(run, verdict) => self.conditions_decided(run, verdict),
+            Fact::Output(run, output) => {
+                let pid = self.programs.last_pid(&run.program);
+                if let Some(event) = Event::output(&run.program, pid, &output) {
+                    self.notify(event);
+                }
+                return;
+            }
+            Fact::ListenerSaid(run, bytes) => return self.listen(&run, &bytes),
+            Fact::Told(told) => return self.programs.told(told),
+            Fact::Check(check) => return self.run_check(check),
+            Fact::EndCheck(pid) => return self.programs.end_check(pid),
         };
         let _ = self.core.handle(input, Instant::now());
+    }
+
+    fn ended(&mut self, run: &Run, exit: Exit) {
+        let killed = matches!(exit, Exit::Signal { number: 9, .. });
+        if killed && self.oom_kills.happened() {
+            let (name, pid) = (&run.program.name, self.programs.last_pid(&run.program));
+            self.log.warn(&format!(
+                "{name} ({pid}) was killed by the kernel: out of memory"
+            ));
+            self.programs.note_end(&run.program, OUT_OF_MEMORY);
+        }
+        self.programs.ended(run, SystemTime::now());
+        self.listener_ended(run);
+    }
+
+    /// Reaps children; who they were is told by their tasks, except of those that are nobody's.
+    fn child_ended(&mut self) {
+        self.log.debug("received SIGCHLD indicating a child quit");
+        for orphan in self.programs.reap() {
+            let how = match orphan.exit {
+                Exit::Code(code) => format!("exit status {code}"),
+                Exit::Signal { number, .. } => {
+                    format!("terminated by {}", crate::config::signal_name(number))
+                }
+            };
+            self.log
+                .info(&format!("reaped unknown pid {} ({how})", orphan.pid));
+        }
     }
 
     fn signal(&mut self, signal: OwnSignal) {
@@ -204,23 +331,39 @@ impl Driver {
                 self.log
                     .info(&format!("received {name} indicating log reopen request"));
                 self.log.reopen();
+                self.log.info("supervisord logreopen");
                 self.programs.reopen_logs();
             }
+            OwnSignal::Child => self.child_ended(),
         }
     }
 
     /// Begins to stop everything. Asked a second time to end, nobody waits any longer; asked a
     /// second time to restart, it goes on as it was.
     fn shut_down(&mut self, phase: Phase) {
-        let again = self.phase != Phase::Serving;
-        if again && phase == Phase::Restarting {
-            return;
-        }
-        self.phase = phase;
+        let before = std::mem::replace(&mut self.phase, phase);
         self.dirty = true;
-        let _ = self
-            .core
-            .handle(Input::Command(Command::Shutdown), Instant::now());
+        match (before, phase) {
+            (Phase::Serving, _) => {
+                self.notify(Event::own(EventType::SupervisorStateChangeStopping));
+                self.deliver_events();
+            }
+            // Everything is being stopped as it is; only what follows is another.
+            (Phase::Restarting, Phase::ShuttingDown) => return,
+            // Who asks a second time wants it at once.
+            (Phase::ShuttingDown, Phase::ShuttingDown) => {}
+            (before, _) => {
+                self.phase = before;
+                return;
+            }
+        }
+        let patience = match phase {
+            // Nobody waits for a restart but who asked for it.
+            Phase::Restarting => Patience::Own,
+            Phase::Serving | Phase::ShuttingDown | Phase::Done => self.patience,
+        };
+        let command = Input::Command(Command::Shutdown(patience));
+        let _ = self.core.handle(command, Instant::now());
     }
 
     fn drained(&mut self) {
@@ -231,28 +374,27 @@ impl Driver {
     }
 
     fn add(&mut self, group: GroupConfig) -> Admission {
+        if self.active.contains_key(&group.name) {
+            return Admission::Denied(Deny::AlreadyAdded);
+        }
         let spec: GroupSpec = group.spec();
-        self.programs.expect(&group);
-        let admission = self
-            .core
-            .handle(Input::Command(Command::AddGroup(spec)), Instant::now());
-        if admission == Admission::Accepted {
-            self.active.insert(group.name.clone(), group);
-        }
-        admission
-    }
-
-    fn publish(&mut self) {
-        if self.core.generation() == self.seen && !self.dirty {
-            return;
-        }
-        self.seen = self.core.generation();
-        self.dirty = false;
-        let generation = self.published.borrow().generation + 1;
-        let snapshot = self.snapshot(generation);
-        self.published.send_replace(Arc::new(snapshot));
+        self.programs.expect(&group, &self.estate, &self.log);
+        self.open_pool(&group);
+        self.notify(Event::group(EventType::ProcessGroupAdded, &group.name));
+        let inherited = self.inherit(&group);
+        self.will_changed = true;
+        let command = Command::AddGroup { spec, inherited };
+        self.active.insert(group.name.clone(), group);
+        self.dirty = true;
+        self.core.handle(Input::Command(command), Instant::now())
     }
 }
+
+const OUT_OF_MEMORY: &str = "killed by the kernel: out of memory";
+/// How often we look while a deadline is awaited.
+const BEAT: Duration = Duration::from_millis(500);
+/// Waking later than this means that we were frozen.
+const FROZEN: Duration = Duration::from_secs(1);
 
 async fn until(deadline: Option<Instant>) {
     match deadline {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -17,10 +18,10 @@ use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
     config::{Config, DaemonSection, search_paths},
     driver::{Driver, Handle, Parts, report},
-    logs::{MainLog, Stdout},
+    logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Channel},
-    rpc::{Door, Server},
+    process::{self, Custody, FileLimit, Held},
+    rpc::open_servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -35,14 +36,8 @@ pub fn main() -> ExitCode {
     let arguments: Vec<_> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let environment: BTreeMap<_, _> = std::env::vars_os()
-        .map(|(k, v)| {
-            (
-                k.to_string_lossy().into_owned(),
-                v.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
+    let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let environment = readable(&inherited);
     let own_home = environment.get("HOME").map(Path::new);
     let options = match Options::parse(&arguments, own_home) {
         Ok(options) => options,
@@ -68,17 +63,32 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error.to_string()),
     };
     options.apply(&mut config.daemon);
-    if let Err(error) = process::raise_file_limit(config.daemon.minfds) {
-        return usage(&error);
-    }
+    let files = match process::raise_file_limit(config.daemon.minfds) {
+        Ok(files) => files,
+        Err(error) => return usage(&error),
+    };
     if let Err(error) = settle_in(&config.daemon) {
         return usage(&error);
     }
     telemetry::install(&environment);
     match daemon::runtime() {
-        Ok(runtime) => runtime.block_on(run(config, options, environment)).into(),
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(config, options, environment, inherited, files));
+            // A task that is stuck in a file system that hangs is not waited for.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => usage(&format!("failed to start the runtime: {error}")),
     }
+}
+
+/// Names and values as text, which is what configuration files can refer to.
+fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
+    let text = |value: &OsString| value.to_string_lossy().into_owned();
+    let pairs = inherited
+        .iter()
+        .map(|(name, value)| (text(name), text(value)));
+    pairs.collect()
 }
 
 /// Goes to the background and to another account, if so configured.
@@ -114,50 +124,107 @@ fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
         .map_err(|error| format!("could not become {name}: {error}"))
 }
 
-async fn run(config: Config, options: Options, environment: BTreeMap<String, String>) -> Exit {
+async fn run(
+    config: Config,
+    options: Options,
+    environment: BTreeMap<String, String>,
+    inherited: BTreeMap<OsString, OsString>,
+    files: FileLimit,
+) -> ExitCode {
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
     let tasks = Tasks::new(stop.clone());
-    let (signals, stdout) = match (Signals::listen(), Stdout::start()) {
-        (Ok(signals), Ok(stdout)) => (signals, stdout),
-        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()),
+    let (signals, outlets) = match (Signals::listen(), Outlets::start()) {
+        (Ok(signals), Ok(outlets)) => (signals, outlets),
+        (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()).into(),
     };
     let heard = config.daemon.nodaemon && !config.daemon.silent;
-    let log = MainLog::open(&config.daemon, heard.then(|| stdout.clone()));
+    let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
     introduce(&config, &log);
+    let (custody, kept) = take_over(&environment, epoch).await;
+    let (bootd, held) = kept.unzip();
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
         environment: environment.clone(),
-        log: log.clone(),
-        stdout: stdout.clone(),
+        inherited,
+        files,
+        destinations: Destinations {
+            outlets: outlets.clone(),
+            files: Files::default(),
+            log: log.clone(),
+        },
         tasks: tasks.clone(),
+        custody,
+        bootd,
+        held: held.unwrap_or_default(),
+        state_dir: directory(
+            &environment,
+            "SUPERVISORD_STATE_DIR",
+            "/var/lib/berth/supervisord",
+        ),
+        cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,
     });
-    if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
-        return refuse(&error);
+    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
+        return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
-    open_channel(&environment, epoch, &tasks);
     let pidfile = write_pid(&config.daemon, &log);
     log.info(&format!(
         "supervisord started with pid {}",
         std::process::id()
     ));
     info!(version = SUPERVISOR_VERSION, config = %config.file.display(), "supervisord is ready");
-    driver.run(signals).await;
+    let code = driver.run(signals).await;
     if let Some(pidfile) = pidfile {
         let _ = fs::remove_file(pidfile);
     }
     stop.request();
     let outcome = tasks.shut_down(GRACE).await;
-    stdout.flush(FLUSH);
+    outlets.stdout().flush(FLUSH);
     match outcome {
         Outcome::Drained => info!("supervisord stopped"),
         // The exit code stays 0, as every client of the original expects after a shutdown.
         Outcome::Abandoned(left) => warn!(?left, "supervisord stopped and left tasks behind"),
     }
-    Exit::Clean
+    ExitCode::from(code)
+}
+
+/// Greets bootd, if it is our parent, and takes over what it kept.
+async fn take_over(
+    environment: &BTreeMap<String, String>,
+    epoch: u64,
+) -> (Option<Custody>, Option<(u64, Vec<Held>)>) {
+    let Some(value) = environment.get(BOOTD_FD) else {
+        info!("no channel to bootd; programs do not survive us");
+        return (None, None);
+    };
+    let custody = match Custody::adopt(value) {
+        Ok(custody) => custody,
+        Err(error) => {
+            warn!(%error, "no channel to bootd");
+            return (None, None);
+        }
+    };
+    match tokio::time::timeout(GREETING, custody.greet(epoch)).await {
+        Ok(Ok((bootd, held))) => {
+            info!(bootd, held = held.len(), "bootd has answered");
+            (Some(custody), Some((bootd, held)))
+        }
+        Ok(Err(error)) => {
+            warn!(%error, "bootd does not answer; programs do not survive us");
+            (None, None)
+        }
+        Err(_) => {
+            warn!("bootd does not answer in time; programs do not survive us");
+            (None, None)
+        }
+    }
+}
+
+fn directory(environment: &BTreeMap<String, String>, name: &str, default: &str) -> PathBuf {
+    PathBuf::from(environment.get(name).map_or(default, String::as_str))
 }
 
 /// The first lines of the main log.
@@ -172,58 +239,6 @@ fn introduce(config: &Config, log: &MainLog) {
     } else if config.daemon.user.is_some() {
         log.info(&format!("Set uid to user {} succeeded", Uid::current()));
     }
-}
-
-/// Opens the servers of the configuration.
-async fn open_doors(
-    config: &Config,
-    handle: &Handle,
-    log: &MainLog,
-    tasks: &Tasks,
-) -> Result<(), String> {
-    let mut doors = Vec::new();
-    for inet in &config.inet {
-        let door = Door::inet(inet).await.map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}:{}: {error}",
-                inet.host, inet.port
-            )
-        })?;
-        doors.push((inet.section.clone(), door, inet.credentials.clone()));
-    }
-    for unix in &config.unix {
-        let door = Door::unix(unix).map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}: {error}",
-                unix.file.display()
-            )
-        })?;
-        doors.push((unix.section.clone(), door, unix.credentials.clone()));
-    }
-    if config.rpc {
-        log.info("RPC interface 'supervisor' initialized");
-    }
-    for (name, door, credentials) in doors {
-        if credentials.is_none() {
-            log.critical(&format!(
-                "Server '{name}' running without any HTTP authentication checking"
-            ));
-        }
-        let server = Server::new(
-            handle.clone(),
-            log.clone(),
-            config.rpc,
-            credentials,
-            tasks.clone(),
-        );
-        let stop = tasks.stop().token();
-        tasks.spawn(
-            "http server",
-            info_span!("http", name),
-            server.serve(door, stop),
-        );
-    }
-    Ok(())
 }
 
 /// Opens the gRPC socket. Without it the programs still run, so a failure is only told.
@@ -253,35 +268,6 @@ fn open_grpc(
     tasks.spawn("grpc server", info_span!("grpc"), async move {
         if let Err(error) = server.serve(listener, stop).await {
             log.error(&format!("gRPC ended: {error}"));
-        }
-    });
-}
-
-/// Greets bootd, if it is our parent, and keeps the channel open.
-fn open_channel(environment: &BTreeMap<String, String>, epoch: u64, tasks: &Tasks) {
-    let Some(value) = environment.get(BOOTD_FD) else {
-        return info!("no channel to bootd; running without it");
-    };
-    let channel = match Channel::adopt(value) {
-        Ok(channel) => channel,
-        Err(error) => return warn!(error = %error, "no channel to bootd"),
-    };
-    let stop = tasks.stop().token();
-    let talk = async move {
-        match channel.greet(epoch).await {
-            Ok(answer) => info!(answer, "bootd has answered"),
-            Err(error) => return warn!(%error, "bootd does not answer"),
-        }
-        loop {
-            if let Err(error) = channel.receive().await {
-                return warn!(%error, "the channel to bootd is closed");
-            }
-        }
-    };
-    tasks.spawn("bootd channel", info_span!("bootd"), async move {
-        tokio::select! {
-            () = talk => {}
-            () = stop.cancelled() => {}
         }
     });
 }
@@ -381,6 +367,8 @@ Options:
 
 Berth's own keys are described in docs/supervisord-extensions.md.";
 
+/// How long bootd may take to say what it kept.
+const GREETING: Duration = Duration::from_secs(2);
 /// How long our own tasks may take once all programs have ended.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long a slow reader of our output may take.

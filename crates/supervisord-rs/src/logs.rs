@@ -2,17 +2,22 @@
 //!
 //! Nothing here may wait: a program must never be held up because somebody does not read.
 
+mod capture;
 mod clean;
 mod file;
+mod json;
 mod main_log;
+mod outlet;
 mod read;
 mod sink;
-mod stdout;
+mod syslog;
+mod tiers;
 
 pub(crate) use self::{
-    file::{LogFile, Rotation},
-    main_log::{MainLog, is_stdout},
-    read::{Follower, Growth, ReadError, read, tail},
-    sink::{Sink, SinkPlan},
-    stdout::Stdout,
+    file::{Begin, Files, LogFile, Rotation},
+    main_log::MainLog,
+    outlet::{Outlet, Outlets, is_stdout},
+    read::{Follower, Growth},
+    sink::{Channel, Destinations, OutputEvent, Sink, SinkPlan, TargetPlan, shown},
+    tiers::TierPlan,
 };

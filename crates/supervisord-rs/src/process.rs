@@ -1,18 +1,30 @@
 //! Processes: finding the program, creating it, its pipes, signals to it and its end.
 //!
-//! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one, and
-//! nothing here waits for a process it did not create: whoever reaps orphans is somebody else.
+//! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one.
 
 mod channel;
 mod command;
+mod custody;
 mod descriptors;
+mod escaped;
+mod exec;
 mod keeper;
+mod reaper;
+pub(crate) mod socket;
 mod spawn;
+mod stdin;
+mod usage;
 
 pub(crate) use self::{
-    channel::Channel,
     command::{CommandError, resolve},
-    descriptors::{prepare, raise_file_limit},
-    keeper::{Fact, Order, Process},
-    spawn::{Blueprint, spawn},
+    custody::{Custody, Held, Told},
+    descriptors::{FileLimit, prepare, raise_file_limit},
+    escaped::kill_marked,
+    keeper::{Fact, Life, Process, Reading},
+    reaper::{Orphan, Reaper, since_boot},
+    spawn::{
+        Blueprint, ChildEnds, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn,
+    },
+    stdin::Stdin,
+    usage::{Usage, by_group},
 };

@@ -1,23 +1,30 @@
 //! `berth.supervisor.v1`: the only place that knows the types of `api`.
 
-use std::{pin::Pin, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use api::supervisor::{self as wire, supervisor_service_server::SupervisorService};
 use daemon::{Tasks, unix_micros};
-use supervisor_core::{Exit, ProgramId, Readiness, StateName};
+use supervisor_core::{Blocker, DependencyCondition, Exit, ProgramId, Readiness, StateName};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 use tracing::info_span;
 
 use crate::{
-    config::{Difference, signal_number},
+    config::{Difference, ProgramConfig, signal_number},
     driver::{
-        Action, Handle, Mood, OnMistakes, ProgramStatus, Request as Ask, Snapshot, Target, Wait,
+        Action, Handle, Mood, OnMistakes, Plan, ProgramStatus, Request as Ask, Snapshot, Target,
+        Wait,
     },
     fault::{Fault, FaultCode},
-    logs::{Follower, Growth},
-    rpc::{describe, program_id},
+    logs::Growth,
+    process::{Usage, by_group},
+    rpc::{Following, describe, program_id},
 };
 
 /// Answers gRPC calls from a handle.
@@ -44,19 +51,35 @@ impl Service {
             .ok_or_else(|| Status::not_found(format!("no such program: {name}")))
     }
 
+    /// What a request names: a program, or with `:*` a whole group.
+    fn target(&self, name: &str) -> Result<Target, Status> {
+        match name.strip_suffix(":*") {
+            Some(group) if self.handle.snapshot().has_group(group) => {
+                Ok(Target::Group(group.to_owned()))
+            }
+            Some(group) => Err(Status::not_found(format!("no such group: {group}"))),
+            None => self.find(name).map(Target::One),
+        }
+    }
+
     async fn act(&self, action: Action, name: &str, wait: bool) -> Result<(), Status> {
-        let id = self.find(name)?;
+        let target = self.target(name)?;
         let wait = match wait {
             true => Wait::Done,
             false => Wait::Begun,
         };
-        self.handle
-            .act_on_one(action, id, wait)
+        let outcomes = self
+            .handle
+            .act(action, target, wait)
             .await
+            .map_err(status)?;
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.result)
             .map_err(status)
     }
 
-    async fn reread(&self) -> Result<Difference, Status> {
+    async fn reread(&self) -> Result<Plan, Status> {
         let reread = |reply| Ask::Reread(OnMistakes::GoOn, reply);
         self.handle.ask(reread).await.map_err(status)
     }
@@ -149,25 +172,80 @@ impl SupervisorService for Service {
         &self,
         _: Request<wire::RereadRequest>,
     ) -> Result<Response<wire::RereadResponse>, Status> {
-        let difference = Self::reread(self).await?;
+        let plan = Self::reread(self).await?;
+        let changes = plan.details.into_iter();
         Ok(Response::new(wire::RereadResponse {
-            added: difference.added,
-            changed: difference.changed,
-            removed: difference.removed,
+            added: plan.difference.added,
+            changed: plan.difference.changed,
+            removed: plan.difference.removed,
+            plan: plan.name,
+            changes: changes
+                .map(|(group, differences)| wire::GroupChange { group, differences })
+                .collect(),
         }))
     }
 
     async fn update(
         &self,
-        _: Request<wire::UpdateRequest>,
+        request: Request<wire::UpdateRequest>,
     ) -> Result<Response<wire::UpdateResponse>, Status> {
-        let difference = Self::reread(self).await?;
+        let wanted = request.into_inner().plan;
+        let plan = Self::reread(self).await?;
+        if !wanted.is_empty() && wanted != plan.name {
+            return Err(Status::failed_precondition(
+                "the configuration or the programs are not as the plan says any more; reread, and \
+                 look at the new plan",
+            ));
+        }
+        let difference = plan.difference;
         self.apply(&difference).await.map_err(status)?;
         Ok(Response::new(wire::UpdateResponse {
             added: difference.added,
             changed: difference.changed,
             removed: difference.removed,
         }))
+    }
+
+    async fn write_stdin(
+        &self,
+        request: Request<wire::WriteStdinRequest>,
+    ) -> Result<Response<wire::WriteStdinResponse>, Status> {
+        let request = request.into_inner();
+        let id = self.find(&request.name)?;
+        let write = |reply| Ask::Stdin(id, request.data, reply);
+        self.handle.ask(write).await.map_err(status)?;
+        Ok(Response::new(wire::WriteStdinResponse {}))
+    }
+
+    async fn clear_logs(
+        &self,
+        request: Request<wire::ClearLogsRequest>,
+    ) -> Result<Response<wire::ClearLogsResponse>, Status> {
+        let target = self.target(&request.into_inner().name)?;
+        let outcomes = self.handle.clear_logs(target).await.map_err(status)?;
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.result)
+            .map_err(status)?;
+        Ok(Response::new(wire::ClearLogsResponse {}))
+    }
+
+    async fn get_resources(
+        &self,
+        _: Request<wire::GetResourcesRequest>,
+    ) -> Result<Response<wire::GetResourcesResponse>, Status> {
+        let usage = tokio::task::spawn_blocking(by_group)
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?;
+        Ok(Response::new(resources(&self.handle.snapshot(), &usage)))
+    }
+
+    async fn reexec(
+        &self,
+        _: Request<wire::ReexecRequest>,
+    ) -> Result<Response<wire::ReexecResponse>, Status> {
+        self.handle.ask(Ask::Reexec).await.map_err(status)?;
+        Ok(Response::new(wire::ReexecResponse {}))
     }
 
     async fn tail_log(
@@ -185,14 +263,14 @@ impl SupervisorService for Service {
             Status::failed_precondition(format!("{id} logs nowhere that could be read"))
         })?;
         let before = u64::from(request.bytes.min(LONGEST_TAIL));
-        let follower = Follower::open(&path, before)
+        let following = Following::open(&path, before)
             .map_err(|error| Status::not_found(format!("{}: {error}", path.display())))?;
         let (sender, answers) = mpsc::channel(4);
         let (follow, stop) = (request.follow, self.tasks.stop().token());
         self.tasks
             .spawn("grpc log tail", info_span!("tail_log"), async move {
                 tokio::select! {
-                    () = send_log(follower, follow, sender) => {}
+                    () = send_log(following, follow, sender) => {}
                     () = stop.cancelled() => {}
                 }
             });
@@ -201,26 +279,24 @@ impl SupervisorService for Service {
 }
 
 async fn send_log(
-    mut follower: Follower,
+    mut following: Following,
     follow: bool,
     sender: mpsc::Sender<Result<wire::TailLogResponse, Status>>,
 ) {
     loop {
-        let data = match follower.next() {
-            Growth::Text(data) | Growth::Restarted(data) => data,
-            Growth::None if !follow => return,
-            Growth::None => {
-                tokio::select! {
-                    () = sender.closed() => return,
-                    () = tokio::time::sleep(LOOK_AGAIN) => continue,
-                }
-            }
+        let growth = match follow {
+            false => following.rest(),
+            true => tokio::select! {
+                growth = following.next() => growth,
+                () = sender.closed() => return,
+            },
         };
-        if sender
-            .send(Ok(wire::TailLogResponse { data }))
-            .await
-            .is_err()
-        {
+        let data = match growth {
+            Growth::None => return,
+            Growth::Text(data) | Growth::Restarted(data) => data,
+        };
+        let answer = Ok(wire::TailLogResponse { data });
+        if sender.send(answer).await.is_err() {
             return;
         }
     }
@@ -242,11 +318,35 @@ fn snapshot(state: &Snapshot) -> wire::SupervisorSnapshot {
                 text: problem.text.clone(),
             })
             .collect(),
+        dropped_output_bytes: state.dropped_output,
         shutting_down: match state.mood {
             Mood::Running => false,
             Mood::Restarting | Mood::Shutdown => true,
         },
     }
+}
+
+fn resources(state: &Snapshot, usage: &BTreeMap<i32, Usage>) -> wire::GetResourcesResponse {
+    let programs = state.programs.iter().filter_map(|program| {
+        // A process group of its own bears the number of the process that leads it.
+        let usage = usage.get(&program.pid).filter(|_| program.pid > 0)?;
+        Some(wire::ProgramResources {
+            name: program.view.id.name.to_string(),
+            group: program.view.id.group.to_string(),
+            cpu_us: micros(usage.cpu),
+            resident_bytes: usage.resident,
+            processes: usage.processes,
+            threads: usage.threads,
+        })
+    });
+    wire::GetResourcesResponse {
+        read_unix_us: unix_micros(SystemTime::now()),
+        programs: programs.collect(),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn program(program: &ProgramStatus, now: SystemTime) -> wire::Program {
@@ -262,9 +362,9 @@ fn program(program: &ProgramStatus, now: SystemTime) -> wire::Program {
         }
         .into(),
         probe: config
-            .probe
+            .readiness
             .as_ref()
-            .map(ToString::to_string)
+            .map(|readiness| readiness.probe.to_string())
             .unwrap_or_default(),
         pid: program.pid,
         incarnation: view.incarnation.0,
@@ -288,12 +388,54 @@ fn program(program: &ProgramStatus, now: SystemTime) -> wire::Program {
         command: config.command.clone(),
         autostart: config.autostart,
         defined_in: config.origin.0.display().to_string(),
+        waiting_for: view
+            .waiting_for
+            .iter()
+            .map(|b| blocker(b, config))
+            .collect(),
+        held: view.held.clone().unwrap_or_default(),
+        end_note: program.end_note.unwrap_or_default().to_owned(),
+        depends_on: config
+            .depends_on
+            .iter()
+            .map(|wish| format!("{}={}", wish.program, wish.condition))
+            .collect(),
+        start_when: config.start_when.iter().map(ToString::to_string).collect(),
+        liveness: config
+            .liveness
+            .as_ref()
+            .map(|liveness| liveness.probe.to_string())
+            .unwrap_or_default(),
+        failed_starts: view.tries,
+        restarts_in_us: view.restart_at.map_or(0, |at| {
+            micros(at.saturating_duration_since(Instant::now())).max(1)
+        }),
+        lost_output_bytes: program.lost_output,
+    }
+}
+
+/// What a program waits for, for people.
+pub(crate) fn blocker(blocker: &Blocker, config: &ProgramConfig) -> String {
+    match blocker {
+        Blocker::Dependency { program, condition } => {
+            let what = match condition {
+                DependencyCondition::Started => "be running",
+                DependencyCondition::Ready => "be ready",
+                DependencyCondition::ExitedZero => "end with exit code 0",
+            };
+            format!("{program} to {what}")
+        }
+        Blocker::Conditions => {
+            let conditions: Vec<_> = config.start_when.iter().map(ToString::to_string).collect();
+            format!("its start conditions: {}", conditions.join(", "))
+        }
     }
 }
 
 fn wire_state(state: StateName) -> wire::ProgramState {
     match state {
         StateName::Stopped => wire::ProgramState::Stopped,
+        StateName::Waiting => wire::ProgramState::Waiting,
         StateName::Starting => wire::ProgramState::Starting,
         StateName::Running => wire::ProgramState::Running,
         StateName::Backoff => wire::ProgramState::Backoff,
@@ -339,4 +481,3 @@ const DAEMONS: &[(&str, &str)] = &[
     ("tunneld", "tunnel_manager"),
 ];
 const LONGEST_TAIL: u32 = 1 << 20;
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);

@@ -13,6 +13,8 @@ pub(crate) enum OwnSignal {
     Restart,
     /// Open all logs again.
     ReopenLogs,
+    /// A child has ended.
+    Child,
 }
 
 /// The streams of them.
@@ -23,6 +25,7 @@ pub(crate) struct Signals {
     quit: Signal,
     hup: Signal,
     usr2: Signal,
+    child: Signal,
 }
 
 impl OwnSignal {
@@ -31,6 +34,7 @@ impl OwnSignal {
             Self::Stop(name) => name,
             Self::Restart => "SIGHUP",
             Self::ReopenLogs => "SIGUSR2",
+            Self::Child => "SIGCHLD",
         }
     }
 }
@@ -43,11 +47,14 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             hup: signal(SignalKind::hangup())?,
             usr2: signal(SignalKind::user_defined2())?,
+            child: signal(SignalKind::child())?,
         })
     }
 
     pub(crate) async fn next(&mut self) -> OwnSignal {
         tokio::select! {
+            biased;
+            _ = self.child.recv() => OwnSignal::Child,
             _ = self.term.recv() => OwnSignal::Stop("SIGTERM"),
             _ = self.int.recv() => OwnSignal::Stop("SIGINT"),
             _ = self.quit.recv() => OwnSignal::Stop("SIGQUIT"),

@@ -50,6 +50,7 @@ impl Checkout {
     /// a bootd, else the debug build.
     #[must_use]
     pub fn bin_dir(&self) -> PathBuf {
+        // Read here and not in a `main`, because a test has none of its own.
         if let Some(dir) = std::env::var_os("BERTH_BIN_DIR") {
             return dir.into();
         }

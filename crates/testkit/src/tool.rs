@@ -43,7 +43,7 @@ enum Verb {
     Run(Box<run::Run>),
     /// Run a program in a running sandbox and pass its exit code on.
     Exec(Exec),
-    /// End a sandbox: TERM to its init, KILL after the timeout. Prints the exit code.
+    /// End a sandbox: TERM to its init, KILL after the timeout. Says with which exit code it ended.
     Stop(Stop),
     /// List the sandboxes.
     List(States),
@@ -130,7 +130,8 @@ fn run_inside(exec: Exec) -> anyhow::Result<ExitCode> {
 fn end(stop: &Stop) -> anyhow::Result<ExitCode> {
     let seen = stop.of.find()?;
     let mut code = seen.open_exit_code()?;
-    if seen.is_running()? {
+    let was_running = seen.is_running()?;
+    if was_running {
         let init = seen.init_pid()?;
         let ended = |limit: Duration| {
             poll(limit, || {
@@ -152,8 +153,12 @@ fn end(stop: &Stop) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     code.read_to_string(&mut text)
         .context("read the exit code")?;
-    let text = text.trim();
-    say(if text.is_empty() { "killed" } else { text });
+    let name = &seen.name;
+    say(match (text.trim(), was_running) {
+        ("", _) => format!("killed \"{name}\""),
+        (code, true) => format!("stopped \"{name}\", exit code {code}"),
+        (code, false) => format!("\"{name}\" had ended by itself, exit code {code}"),
+    });
     seen.remove()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use testkit::{Builder, Sandbox, program, wait_for};
 
 #[test]
@@ -198,6 +200,32 @@ fn exec_sees_the_processes_and_the_environment_of_init() {
 }
 
 #[test]
+fn exec_sets_a_variable_in_the_place_of_inits() {
+    let sandbox = bare("set")
+        .env("GIVEN", "old")
+        .command(&["sleep", "1000"])
+        .start()
+        .unwrap();
+    let mut command = sandbox.exec_command(None);
+    let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+    let (separator, before) = arguments.split_last().unwrap();
+    command = Command::new(command.get_program());
+    let output = command
+        .args(before)
+        .arg("--env=GIVEN=new")
+        .arg(separator)
+        .arg("/usr/bin/env")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let given: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("GIVEN"))
+        .collect();
+    assert_eq!(given, ["GIVEN=new"]);
+}
+
+#[test]
 fn exec_runs_as_another_account() {
     let sandbox = waiting("user", "");
     let output = sandbox
@@ -269,7 +297,7 @@ fn a_taken_port_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn a_detached_one_runs_until_stop_which_prints_its_exit_code() {
+fn a_detached_one_runs_until_stop_which_says_its_exit_code() {
     let states = tempfile::tempdir().unwrap();
     let script = "trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.01; done";
     let run = tool()
@@ -301,7 +329,8 @@ fn a_detached_one_runs_until_stop_which_prints_its_exit_code() {
         .output()
         .unwrap();
     assert!(stop.status.success());
-    assert_eq!(String::from_utf8_lossy(&stop.stdout), "3\n");
+    let text = String::from_utf8_lossy(&stop.stdout).into_owned();
+    assert_eq!(text, "stopped \"apart\", exit code 3\n");
     assert!(!states.path().join("apart").exists());
 }
 
@@ -317,19 +346,25 @@ fn a_second_signal_kills() {
         sandbox.console_contains("up").then_some(())
     })
     .unwrap();
-    let outer = nix::unistd::Pid::from_raw(i32::try_from(sandbox.outer_pid()).unwrap());
-    let term = || nix::sys::signal::kill(outer, nix::sys::signal::Signal::SIGTERM).unwrap();
-    term();
-    // Two pending signals of one kind are one, so the second follows once the first has arrived.
-    let pending = || fs::read_to_string(format!("/proc/{}/status", sandbox.init_pid())).unwrap();
-    wait_for("the first signal", LONG, || {
-        pending()
-            .contains("ShdPnd:\t0000000000004000")
-            .then_some(())
+    // Signals that come close together are one request, so it is made until it is a second one.
+    let status = wait_for("the end", LONG, || {
+        signal_outer(&sandbox, Signal::SIGTERM);
+        sandbox.wait_exit(Duration::from_millis(50))
+    });
+    assert_eq!(status.unwrap().code(), Some(137));
+}
+
+#[test]
+fn one_ctrl_c_that_arrives_as_two_signals_ends_in_order() {
+    let script = "trap 'kill $!; exit 5' TERM; echo up; sleep 1000 & wait";
+    let mut sandbox = shell("ctrl-c", script);
+    wait_for("the trap", LONG, || {
+        sandbox.console_contains("up").then_some(())
     })
     .unwrap();
-    term();
-    assert_eq!(sandbox.wait_exit(LONG).unwrap().code(), Some(137));
+    signal_outer(&sandbox, Signal::SIGINT);
+    signal_outer(&sandbox, Signal::SIGTERM);
+    assert_eq!(sandbox.wait_exit(LONG).unwrap().code(), Some(5));
 }
 
 #[test]
@@ -400,26 +435,31 @@ fn published_ports_are_announced_as_the_platform_does() {
 
 #[test]
 fn a_sandbox_is_made_quickly() {
-    // The best of a few, so that a busy machine does not count.
-    let best = (0..5)
-        .map(|_| {
-            let started = Instant::now();
-            let sandbox = waiting("quick", "");
-            let taken = started.elapsed();
-            drop(sandbox);
-            taken
-        })
-        .min()
-        .unwrap();
-    assert!(best < Duration::from_millis(500), "{best:?}");
+    // On a busy machine that may take some tries; something in it that is slow makes every one slow.
+    wait_for("one made within half a second", LONG, || {
+        let started = Instant::now();
+        let _sandbox = waiting("quick", "");
+        let taken = started.elapsed();
+        if taken < Duration::from_millis(500) {
+            Ok(())
+        } else {
+            Err(format!("{taken:?}"))
+        }
+    })
+    .unwrap();
 }
 
 #[test]
 fn init_killed_by_a_signal_is_128_and_its_number() {
     let mut sandbox = waiting("killed", "");
-    sandbox.signal(nix::sys::signal::Signal::SIGKILL).unwrap();
+    sandbox.signal(Signal::SIGKILL).unwrap();
     let status = sandbox.wait_exit(LONG).unwrap();
     assert_eq!((status.code(), status.signal()), (Some(137), None));
+}
+
+fn signal_outer(sandbox: &Sandbox, signal: Signal) {
+    let outer = i32::try_from(sandbox.outer_pid()).expect("pids are small");
+    kill(Pid::from_raw(outer), signal).expect("it was not waited for");
 }
 
 fn tool() -> Command {

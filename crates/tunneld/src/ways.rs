@@ -61,14 +61,14 @@ pub(crate) fn direct(
     Ok(format!("{scheme}://{}:{outside}", in_url(&host)))
 }
 
-/// Whether a port answers HTTPS. An unproxied 8080 is the platform's own Jupyter, which always
-/// does; everything else follows the proxy.
+/// Whether a port answers HTTPS. A proxied one does as the proxy does. An app that serves itself
+/// speaks plain HTTP, but for the platform's own Jupyter on 8080.
 fn is_https(apps: &[App], port: Port, facts: &Facts) -> bool {
     let mut there = apps.iter().filter(|app| app.external_port == port);
-    let platforms = port.get() == PLATFORM_JUPYTER
-        && there.clone().next().is_some()
-        && !there.any(App::is_proxied);
-    platforms || facts.https()
+    if there.any(App::is_proxied) {
+        return facts.https();
+    }
+    port.get() == PLATFORM_JUPYTER && apps.iter().any(|app| app.external_port == port)
 }
 
 fn ssh(apps: &[App], app: &App, facts: &Facts, set: Option<Ipv4Addr>) -> Option<Ssh> {
@@ -198,6 +198,19 @@ mod tests {
         let ssh = ways[1].ssh.clone().unwrap();
         assert!(ssh.command.ends_with("-L 18080:localhost:18080"), "{ssh:?}");
         assert_eq!(ssh.url, "http://localhost:18080/terminals/1");
+    }
+
+    #[test]
+    fn an_app_that_serves_itself_is_http_whatever_the_proxy_does() {
+        let apps = apps("localhost:8080:18080:/:Jupyter|localhost:7860:7860:/ui:Own");
+        let facts = facts(&[("ENABLE_HTTPS", "true")]);
+        let ways = to_all(&apps, &facts, None);
+        assert_eq!(ways[0].direct, Ok("https://localhost:8080/".to_owned()));
+        assert_eq!(ways[1].direct, Ok("http://localhost:7860/ui".to_owned()));
+        assert_eq!(
+            ways[1].ssh.as_ref().unwrap().url,
+            "http://localhost:7860/ui"
+        );
     }
 
     #[test]

@@ -151,9 +151,14 @@ impl Daemon {
     }
 
     async fn client(&self) -> TunnelServiceClient<Channel> {
-        while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        let appears = async {
+            while tokio::net::UnixStream::connect(&self.socket).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, appears)
+            .await
+            .expect("the socket in time");
         TunnelServiceClient::new(ipc::connect(&self.socket))
     }
 
@@ -195,7 +200,7 @@ async fn next(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), found)
+    tokio::time::timeout(LIMIT, found)
         .await
         .expect("the condition holds in time")
 }
@@ -205,3 +210,5 @@ fn yaml(config: &str) -> String {
     assert_eq!(errors, []);
     instance::portal_yaml::render(&apps)
 }
+
+const LIMIT: Duration = Duration::from_secs(20);

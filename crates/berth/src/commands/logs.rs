@@ -68,7 +68,7 @@ pub(crate) async fn run(
 /// The last lines of a program's log.
 pub(crate) async fn tail(sockets: &Sockets, name: &str, lines: u32) -> Result<Vec<u8>, Failure> {
     let mut client = sockets.supervisor_client().await?;
-    let answer = client.tail_log(request(name, lines, false)).await;
+    let answer = client.tail_log(history(name, lines)).await;
     let mut stream = answer.map_err(|status| failed(name, &status))?.into_inner();
     let mut data = Vec::new();
     while let Some(part) = stream.next().await {
@@ -79,19 +79,18 @@ pub(crate) async fn tail(sockets: &Sockets, name: &str, lines: u32) -> Result<Ve
 
 /// Writes the last lines, then what is appended, until the supervisor or the reader goes away.
 async fn follow(sockets: &Sockets, name: &str, lines: u32) -> Result<(), Failure> {
+    // What was there arrives in pieces, and nothing in a followed log says where the first new one
+    // begins. So the past is asked for by itself.
+    let past = tail(sockets, name, lines).await?;
     let mut client = sockets.supervisor_client().await?;
-    let answer = client.tail_log(request(name, lines, true)).await;
+    let answer = client.tail_log(growth(name)).await;
     let mut stream = answer.map_err(|status| failed(name, &status))?.into_inner();
-    let mut first = true;
+    if cli::write(&past).is_err() {
+        return Ok(());
+    }
     while let Some(part) = stream.next().await {
         let part = part.map_err(|status| failed(name, &status))?.data;
-        let data = if first {
-            last_lines(&part, lines)
-        } else {
-            &part
-        };
-        first = false;
-        if cli::write(data).is_err() {
+        if cli::write(&part).is_err() {
             return Ok(());
         }
     }
@@ -101,11 +100,19 @@ async fn follow(sockets: &Sockets, name: &str, lines: u32) -> Result<(), Failure
     })
 }
 
-fn request(name: &str, lines: u32, follow: bool) -> TailLogRequest {
+fn history(name: &str, lines: u32) -> TailLogRequest {
     TailLogRequest {
         name: name.to_owned(),
         bytes: lines.saturating_mul(BYTES_PER_LINE).clamp(4096, 1 << 20),
-        follow,
+        follow: false,
+    }
+}
+
+fn growth(name: &str) -> TailLogRequest {
+    TailLogRequest {
+        name: name.to_owned(),
+        bytes: 0,
+        follow: true,
     }
 }
 

@@ -170,10 +170,16 @@ impl SupervisorService for Fake {
         &self,
         request: Request<TailLogRequest>,
     ) -> Result<Response<Self::TailLogStream>, Status> {
-        let lines: String = (1..=40).map(|n| format!("line {n}\n")).collect();
-        let mut parts = vec![lines];
-        if request.into_inner().follow {
+        let request = request.into_inner();
+        let lines = |from: u32, to| (from..=to).map(|n| format!("line {n}\n")).collect();
+        // In pieces, as a supervisor sends it.
+        let mut parts: Vec<String> = vec![lines(1, 38), lines(39, 40)];
+        if request.bytes == 0 {
+            parts.clear();
+        }
+        if request.follow {
             parts.push("appended\n".to_owned());
+            parts.push("one more\n".to_owned());
         }
         let answers = parts.into_iter().map(|part| {
             Ok(TailLogResponse {

@@ -127,8 +127,11 @@ fn an_unreadable_script_is_skipped_and_told() {
         name: "20-x.sh".to_owned(),
         content: None,
     });
-    let text = printed(&facts(Some(scripts)));
+    let plan = plan(&facts(Some(scripts)), Path::new("/etc/vast_boot.d"));
+    let text = plan.to_string();
     assert!(text.contains("20-x                         skip"), "{text}");
+    let step = plan.steps.iter().find(|step| step.name == "20-x");
+    assert_eq!(step.unwrap().kind, Kind::Script);
     assert!(
         text.contains(r#"notice: boot script "20-x.sh": is skipped: it cannot be read"#),
         "{text}"

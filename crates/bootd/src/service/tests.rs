@@ -127,6 +127,8 @@ async fn a_shutdown_is_handed_to_the_init_thread_and_answered_at_once() {
         let reason = "a test".to_owned();
         let answer = bench.client().shutdown(ShutdownRequest { reason }).await;
         assert!(answer.is_ok());
+        let reason = bench.init.next_stop();
+        assert_eq!(reason.as_deref(), Some("a request over gRPC: a test"));
     };
     with_service(&bench, story).await;
 }

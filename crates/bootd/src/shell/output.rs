@@ -3,11 +3,13 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::Path,
     thread,
+    time::Duration,
 };
 
+use daemon::{Dropped, Output};
 use nix::{fcntl::OFlag, unistd::pipe2};
 
 /// Opens the scripts' output; a thread copies it for as long as anybody writes.
@@ -30,13 +32,32 @@ pub(super) fn open(log: &Path) -> io::Result<OwnedFd> {
             None
         }
     };
+    let console = match console() {
+        Ok(console) => Some(console),
+        Err(error) => {
+            tracing::warn!(%error, "boot scripts are not shown");
+            None
+        }
+    };
     thread::Builder::new()
         .name("boot-output".to_owned())
-        .spawn(move || copy(output.into(), file))?;
+        .spawn(move || copy(output.into(), file, console))?;
     Ok(input)
 }
 
-fn copy(mut from: File, mut file: Option<File>) {
+/// bootd's own output, which a script must not wait for when nobody reads it.
+fn console() -> io::Result<Output> {
+    let descriptor = io::stdout().as_fd().try_clone_to_owned()?;
+    let note = |dropped: Dropped| {
+        format!(
+            "[{} bytes of boot scripts are missing here: nobody read this output]\n",
+            dropped.bytes
+        )
+    };
+    Output::start("boot-console", File::from(descriptor), note)
+}
+
+fn copy(mut from: File, mut file: Option<File>, console: Option<Output>) {
     let mut chunk = [0_u8; 8192];
     loop {
         let length = match from.read(&mut chunk) {
@@ -49,8 +70,11 @@ fn copy(mut from: File, mut file: Option<File>) {
         if let Some(file) = &mut file {
             let _ = file.write_all(&chunk[..length]);
         }
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(&chunk[..length]);
-        let _ = stdout.flush();
+        if let Some(console) = &console {
+            console.put_patiently(&chunk[..length], SLOW_READER);
+        }
     }
 }
+
+/// How long a script waits for a reader that is merely slow.
+const SLOW_READER: Duration = Duration::from_secs(1);

@@ -5,7 +5,8 @@ use instance::Variables;
 /// One report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Report {
-    pub(super) environment: Variables,
+    /// The exported variables; nothing if the shell could not list them.
+    pub(super) environment: Option<Variables>,
     pub(super) status: i32,
     /// The shell is about to end.
     pub(super) is_exit: bool,
@@ -41,8 +42,9 @@ impl Reports {
             let entry = String::from_utf8_lossy(&entry[..end]).into_owned();
             if let Some(status) = entry.strip_prefix(&self.mark) {
                 let (how, status) = status.split_once(':').unwrap_or((status, ""));
+                let environment = std::mem::take(&mut self.environment);
                 return Some(Report {
-                    environment: std::mem::take(&mut self.environment),
+                    environment: (!environment.is_empty()).then_some(environment),
                     status: status.parse().unwrap_or(0),
                     is_exit: how == "exit",
                 });
@@ -50,7 +52,12 @@ impl Reports {
             if let Some((name, value)) = entry.split_once('=')
                 && !is_of_the_shell(name)
             {
-                self.environment.insert(name.to_owned(), value.to_owned());
+                let value = if name.starts_with(FUNCTION) {
+                    function(value)
+                } else {
+                    value.to_owned()
+                };
+                self.environment.insert(name.to_owned(), value);
             }
         }
         None
@@ -67,14 +74,33 @@ pub(super) fn changes(from: &Variables, to: &Variables) -> Vec<(String, Option<S
         .keys()
         .filter(|name| !to.contains_key(*name))
         .map(|name| (name.clone(), None));
-    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     set.chain(unset).filter(|(name, _)| is_name(name)).collect()
+}
+
+/// What of `before` a shell hands on without knowing it: variables with names it has no use for.
+pub(super) fn unseen(before: &Variables) -> impl Iterator<Item = (&String, &String)> {
+    before
+        .iter()
+        .filter(|(name, _)| !is_name(name) && !name.starts_with(FUNCTION))
+}
+
+/// A function as bash expects it in an environment, from how it prints it.
+fn function(printed: &str) -> String {
+    let body = printed.split_once("\n{").map_or("", |(_, body)| body);
+    format!("() {{{}", body.trim_end())
+}
+
+fn is_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Variables by which a shell keeps account of itself.
 fn is_of_the_shell(name: &str) -> bool {
     matches!(name, "_" | "SHLVL" | "PWD" | "OLDPWD")
 }
+
+/// With what names of exported functions start.
+const FUNCTION: &str = "BASH_FUNC_";
 
 #[cfg(test)]
 mod tests {
@@ -91,12 +117,14 @@ mod tests {
         assert!(!report.is_exit);
         assert_eq!(
             report.environment,
-            Variables::from([("A".to_owned(), "1\nx".to_owned())])
+            Some(Variables::from([("A".to_owned(), "1\nx".to_owned())]))
         );
         assert_eq!(reports.next(), None);
         reports.push(b"\0m:exit:3\0");
         let last = reports.next().unwrap();
         assert!(last.is_exit);
-        assert_eq!(last.environment["B"], "2");
+        assert_eq!(last.environment.unwrap()["B"], "2");
+        reports.push(b"m:done:0\0");
+        assert_eq!(reports.next().unwrap().environment, None);
     }
 }

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Report, Work, failed_to};
-use crate::system::{Access, System, read_text};
+use crate::system::{Access, System, read_if_there, read_text};
 
 pub(super) fn run(work: &mut Work<'_>) -> Result<Report, String> {
-    let files = Files::read(work.system);
+    let files = Files::read(work.system)?;
     let wanted = files.completed();
     let changed = publish(work.system, &files, &wanted)?;
     let berth = number(&wanted.group, GROUP).ok_or("group berth has no number")?;
@@ -83,14 +83,24 @@ struct Files {
 }
 
 impl Files {
-    fn read(system: &dyn System) -> Self {
-        let text = |path: &str| read_text(system, Path::new(path));
-        Self {
-            passwd: text("/etc/passwd").unwrap_or_default(),
-            group: text("/etc/group").unwrap_or_default(),
-            shadow: text("/etc/shadow"),
-            gshadow: text("/etc/gshadow"),
-        }
+    /// A file that cannot be read or is no text fails the step: it would be replaced by a part of
+    /// itself.
+    fn read(system: &dyn System) -> Result<Self, String> {
+        let text = |path: &str| {
+            let path = Path::new(path);
+            let Some(bytes) = failed_to("read", path, read_if_there(system, path))? else {
+                return Ok(None);
+            };
+            let text = String::from_utf8(bytes);
+            text.map(Some)
+                .map_err(|_| format!("{} is not valid UTF-8; correct it", path.display()))
+        };
+        Ok(Self {
+            passwd: text("/etc/passwd")?.unwrap_or_default(),
+            group: text("/etc/group")?.unwrap_or_default(),
+            shadow: text("/etc/shadow")?,
+            gshadow: text("/etc/gshadow")?,
+        })
     }
 
     /// The files with group and account in them.
@@ -300,6 +310,28 @@ mod tests {
                 .contains("user:x:1500:100:Me:/data/me:/bin/zsh\n")
         );
         assert!(completed.group.contains("berth:x:77:alice,user\n"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_or_is_no_text_is_not_replaced() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\n";
+        for file in ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"] {
+            let bench = Bench::new(Recording::with(&[("/etc/passwd", passwd)]));
+            bench.system.put(file, passwd);
+            bench.system.make_unreadable(file);
+            let error = bench.run(run).unwrap_err();
+            assert!(error.contains(&format!("failed to read {file}")), "{error}");
+            assert!(bench.system.journal().is_empty());
+
+            let bench = Bench::new(Recording::with(&[("/etc/passwd", passwd)]));
+            bench.system.put(file, b"root:x:0:0:\xff:/root:/bin/bash\n");
+            let error = bench.run(run).unwrap_err();
+            assert!(
+                error.contains(&format!("{file} is not valid UTF-8")),
+                "{error}"
+            );
+            assert!(bench.system.journal().is_empty());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{fmt::Write as _, path::Path};
 use instance::{Credentials, DEFAULT_PORTAL_CONFIG, Secret, Variables, environment_file};
 
 use super::{Report, Work, failed_to, group_id};
-use crate::system::{Access, Published, System, read_text};
+use crate::system::{Access, Published, System, read_if_there, read_text};
 
 pub(super) fn run(work: &mut Work<'_>) -> Result<Report, String> {
     take_user_lines(work);
@@ -35,22 +35,29 @@ pub(super) fn run(work: &mut Work<'_>) -> Result<Report, String> {
 
 /// Writes the managed block of `/etc/environment` from the variables as they are.
 pub(crate) fn write_environment_file(work: &mut Work<'_>) -> Result<String, String> {
-    let path = Path::new("/etc/environment");
-    let current = read_text(work.system, path).unwrap_or_default();
+    let path = Path::new(ENVIRONMENT);
+    let current = failed_to("read", path, read_if_there(work.system, path))?.unwrap_or_default();
     let mut managed = work.environment.clone();
     managed.retain(|name, _| !is_personal(name));
     let rendered = environment_file::render(&current, &managed);
+    for name in rendered.for_shells_only {
+        work.notice(
+            name,
+            "holds a # or a quote, which PAM cannot read from /etc/environment: services and login \
+             shells get it, other programs of a login and cron jobs do not",
+        );
+    }
     for name in rendered.left_out {
         work.notice(
             name,
-            "holds a quote, a line end or an odd name and cannot stand in /etc/environment; \
-             services get it, login sessions do not",
+            "holds a line end, is longer than 8000 bytes or has an odd name and cannot stand in \
+             /etc/environment; services get it, logins do not",
         );
     }
     let berth = group_id(work.system, ipc::GROUP).unwrap_or(0);
     let written = work
         .system
-        .publish(path, rendered.text.as_bytes(), Access::group(0o640, berth));
+        .publish(path, &rendered.bytes, Access::group(0o640, berth));
     Ok(match failed_to("write", path, written)? {
         Published::Written => format!("{} variables in {}", managed.len(), path.display()),
         Published::Unchanged => format!("{} is up to date", path.display()),
@@ -61,9 +68,18 @@ fn take_user_lines(work: &mut Work<'_>) {
     if work.options.no_export_env {
         return;
     }
-    if let Some(text) = read_text(work.system, Path::new("/etc/environment")) {
-        work.environment.extend(environment_file::parse_user(&text));
+    // A file that cannot be read fails the step when it comes to be written.
+    let Ok(Some(bytes)) = read_if_there(work.system, Path::new(ENVIRONMENT)) else {
+        return;
+    };
+    let assigned = environment_file::parse_user(&bytes);
+    for name in assigned.refused {
+        work.notice(
+            name,
+            "holds a NUL byte in /etc/environment and is ignored; correct that line",
+        );
     }
+    work.environment.extend(assigned.variables);
 }
 
 fn set_defaults(work: &mut Work<'_>) {
@@ -172,6 +188,7 @@ fn set(environment: &mut Variables, name: &str, value: impl Into<String>) {
     environment.insert(name.to_owned(), value.into());
 }
 
+const ENVIRONMENT: &str = "/etc/environment";
 const TOKEN_FILE: &str = "/var/lib/berth/open_button_token";
 const TOOLS: &str = "/opt/instance-tools/bin";
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -197,7 +214,10 @@ mod tests {
             text.ends_with("EDITOR=vim\nWORKSPACE=\"/data\"\n"),
             "{text}"
         );
-        assert_eq!(environment_file::parse(&text)["WEB_PASSWORD"], "pa$$ `w`");
+        assert_eq!(
+            environment_file::parse(text.as_bytes())["WEB_PASSWORD"],
+            "pa$$ `w`"
+        );
         assert!(
             bench
                 .system
@@ -244,6 +264,49 @@ mod tests {
                 .iter()
                 .any(|(subject, _)| subject == "NOTES")
         );
+    }
+
+    #[test]
+    fn a_users_line_with_a_nul_byte_costs_only_itself() {
+        let bench = Bench::new(Recording::with(&[(
+            "/etc/environment",
+            "BROKEN=a\0b\nEDITOR=vim\n",
+        )]));
+        bench.run(run).unwrap();
+        assert_eq!(bench.get("EDITOR"), "vim");
+        assert!(bench.find("BROKEN").is_none());
+        let notices = bench.notices();
+        let notice = notices.iter().find(|(subject, _)| subject == "BROKEN");
+        assert!(notice.unwrap().1.contains("NUL"), "{notices:?}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_replaced() {
+        let bench = Bench::new(Recording::with(&[("/etc/environment", "EDITOR=vim\n")]));
+        bench.system.make_unreadable("/etc/environment");
+        let error = bench.run(run).unwrap_err();
+        assert!(error.contains("failed to read /etc/environment"), "{error}");
+        let journal = bench.system.journal();
+        assert!(
+            !journal.iter().any(|line| line.contains("/etc/environment")),
+            "{journal:?}"
+        );
+    }
+
+    #[test]
+    fn a_password_that_pam_cannot_read_is_told_and_stands_there_for_shells() {
+        let bench = Bench::new(Recording::default()).variable("WEB_PASSWORD", "pa#ss");
+        bench.run(run).unwrap();
+        let text = bench.system.text("/etc/environment");
+        assert!(
+            text.contains("\nexport -- WEB_PASSWORD='pa#ss'\n"),
+            "{text}"
+        );
+        let notices = bench.notices();
+        let notice = notices
+            .iter()
+            .find(|(subject, _)| subject == "WEB_PASSWORD");
+        assert!(notice.unwrap().1.contains("PAM"), "{notices:?}");
     }
 
     #[test]

@@ -11,7 +11,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use nix::{libc, sys::eventfd::EventFd, unistd::Pid};
+use nix::{
+    libc,
+    sys::eventfd::{EfdFlags, EventFd},
+    unistd::Pid,
+};
 
 use super::{Ending, Spawn};
 
@@ -89,7 +93,7 @@ impl ExitWatch {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             ending: OnceLock::new(),
-            event: EventFd::new()?,
+            event: EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?,
         }))
     }
 
@@ -149,4 +153,19 @@ fn wait(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> Option<libc::siginf
     // SAFETY: `info` is a writable siginfo_t of ours for the time of the call.
     let result = unsafe { libc::waitid(kind, id, &raw mut info, flags) };
     (result == 0).then_some(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+    use super::*;
+
+    #[test]
+    fn a_watch_is_not_handed_down_to_children() {
+        let watch = ExitWatch::new().unwrap();
+        let flags = fcntl(watch.as_fd(), FcntlArg::F_GETFD).unwrap();
+        let flags = FdFlag::from_bits_truncate(flags);
+        assert!(flags.contains(FdFlag::FD_CLOEXEC));
+    }
 }

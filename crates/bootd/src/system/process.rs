@@ -19,7 +19,7 @@ use nix::{
         signal::{SigSet, Signal},
         stat::{Mode, umask},
     },
-    unistd::{Pid, setpgid, setsid},
+    unistd::{Pid, SysconfVar, setpgid, setsid, sysconf},
 };
 
 /// What to start and how.
@@ -27,7 +27,7 @@ use nix::{
 pub(crate) struct Spawn {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
-    /// The whole environment.
+    /// The whole environment. Variables that are [`too_long`] are left out.
     pub(crate) environment: Variables,
     pub(crate) directory: PathBuf,
     pub(crate) umask: u32,
@@ -62,7 +62,7 @@ impl Spawn {
         command
             .args(&self.arguments)
             .env_clear()
-            .envs(&self.environment)
+            .envs(self.handed_down())
             .current_dir(existing(&self.directory))
             .stdin(Stdio::null());
         if let Some(output) = &self.output {
@@ -80,11 +80,60 @@ impl Spawn {
         unsafe {
             command.pre_exec(move || enter(mask, group, &kept))
         };
-        let child = command.spawn()?;
+        let child = command.spawn().map_err(|error| self.explain(error))?;
         i32::try_from(child.id())
             .map(Pid::from_raw)
             .map_err(io::Error::other)
     }
+
+    fn handed_down(&self) -> impl Iterator<Item = (&String, &String)> {
+        let too_long: Vec<&str> = too_long(&self.environment).map(|(name, _)| name).collect();
+        let variables = self.environment.iter();
+        variables.filter(move |(name, _)| !too_long.contains(&name.as_str()))
+    }
+
+    /// Of a full environment the system says no more than that it is an argument list.
+    fn explain(&self, error: io::Error) -> io::Error {
+        if error.raw_os_error() != Some(libc::E2BIG) {
+            return error;
+        }
+        let none = String::new();
+        let sizes = || {
+            self.handed_down()
+                .map(|(name, value)| (size(name, value), name))
+        };
+        let all: usize = sizes().map(|(size, _)| size).sum();
+        let (largest, name) = sizes().max().unwrap_or((0, &none));
+        io::Error::new(
+            error.kind(),
+            format!(
+                "the environment of {all} bytes is more than the system hands to a program; \
+                 shorten or unset variables, the largest is {name} with {largest} bytes"
+            ),
+        )
+    }
+}
+
+/// The variables that no program can be given, and the bytes of each.
+pub(crate) fn too_long(environment: &Variables) -> impl Iterator<Item = (&str, usize)> {
+    let limit = longest();
+    environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), size(name, value)))
+        .filter(move |(_, size)| *size > limit)
+}
+
+/// How long a variable may be with its name.
+pub(crate) fn longest() -> usize {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page.and_then(|page| usize::try_from(page).ok());
+    // MAX_ARG_STRLEN of the kernel, which nothing reports.
+    32 * page.unwrap_or(4096)
+}
+
+/// Name, equals sign, value and the NUL byte at the end.
+fn size(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 2
 }
 
 /// Runs in the child.
@@ -143,4 +192,46 @@ pub(crate) fn find(name: &str, path: &str) -> Option<PathBuf> {
     std::env::split_paths(OsStr::new(path))
         .map(|dir| dir.join(name))
         .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spawn(environment: Variables) -> Spawn {
+        Spawn {
+            program: "/bin/true".into(),
+            arguments: Vec::new(),
+            environment,
+            directory: "/".into(),
+            umask: 0o022,
+            group: Group::Own,
+            output: None,
+            keep: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_variable_that_no_program_can_be_given_is_left_out() {
+        let fits = "x".repeat(longest() - "FITS=".len() - 1);
+        let environment = Variables::from([
+            ("FITS".to_owned(), fits.clone()),
+            ("LONG".to_owned(), fits + "xx"),
+        ]);
+        let long: Vec<_> = too_long(&environment).collect();
+        assert_eq!(long, [("LONG", longest() + 2)]);
+        assert!(spawn(environment).start().is_ok());
+    }
+
+    #[test]
+    fn an_environment_that_is_too_big_is_told_with_its_largest_variable() {
+        let value = "x".repeat(100_000);
+        let mut environment: Variables = (0..200)
+            .map(|number| (format!("V{number}"), value.clone()))
+            .collect();
+        environment.insert("LARGEST".to_owned(), value);
+        let error = spawn(environment).start().unwrap_err().to_string();
+        assert!(error.contains("environment of 20"), "{error}");
+        assert!(error.contains("LARGEST with 100009 bytes"), "{error}");
+    }
 }

@@ -21,6 +21,7 @@ struct Inner {
     dirs: BTreeMap<PathBuf, Access>,
     journal: Vec<String>,
     read_only: Option<PathBuf>,
+    unreadable: Option<PathBuf>,
 }
 
 impl Recording {
@@ -33,14 +34,19 @@ impl Recording {
     }
 
     /// Puts a file there as somebody else would, without a journal entry.
-    pub(crate) fn put(&self, path: &str, content: &str) {
-        let value = (content.as_bytes().to_vec(), Access::root(0o644));
+    pub(crate) fn put(&self, path: &str, content: impl AsRef<[u8]>) {
+        let value = (content.as_ref().to_vec(), Access::root(0o644));
         self.inner().files.insert(path.into(), value);
     }
 
     /// Makes everything below `path` refuse changes.
     pub(crate) fn make_read_only(&self, path: &str) {
         self.inner().read_only = Some(path.into());
+    }
+
+    /// Makes reading `path` fail as a broken disk does.
+    pub(crate) fn make_unreadable(&self, path: &str) {
+        self.inner().unreadable = Some(path.into());
     }
 
     pub(crate) fn text(&self, path: &str) -> String {
@@ -75,6 +81,9 @@ impl Inner {
 impl System for Recording {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let inner = self.inner();
+        if inner.unreadable.as_deref() == Some(path) {
+            return Err(io::Error::other("input/output error"));
+        }
         let found = inner.files.get(path).map(|(content, _)| content.clone());
         found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }

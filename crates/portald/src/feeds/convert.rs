@@ -148,10 +148,8 @@ pub(super) fn proxy(said: proxy::ProxySnapshot) -> own::Said {
             .into_iter()
             .map(|route| own::Route {
                 listening: route.listen() == proxy::ListenState::Listening,
-                refused: route.upstream() == proxy::UpstreamState::Refused,
                 app: route.app,
                 listen_port: route.listen_port,
-                auth: route.auth,
                 listen_error: route.listen_error,
             })
             .collect(),

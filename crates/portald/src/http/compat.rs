@@ -128,10 +128,10 @@ fn metrics_of(system: &System, gpu: Option<&Gpu>) -> Value {
         "gpu": gpu_metrics(gpu),
     });
     let mut disks = system.disks.iter().map(|disk| {
-        let (used, total) = (disk.used_bytes, disk.total_bytes);
+        let known = |bytes: u64| disk.problem.is_empty().then_some(bytes);
+        let (used, total) = (known(disk.used_bytes), known(disk.total_bytes));
         json!({
-            "path": disk.path, "total": total, "used": used,
-            "percent": share(Some(used), Some(total)),
+            "path": disk.path, "total": total, "used": used, "percent": share(used, total),
         })
     });
     body["disk"] = disks.next().unwrap_or(Value::Null);

@@ -3,7 +3,8 @@
 //! The browser says what it wants with `{"sub": [topics], "log": {"source", "epoch", "after"}}`,
 //! each message replacing the one before; `log` absent means none, `source` absent means all.
 //! It gets `{"topic", "seq", "data"}` per change of a topic, and for logs
-//! `{"topic": "log", "source", "epoch", "seq", "lines"}`. There is no queue: a slow browser gets
+//! `{"topic": "log", "source", "epoch", "seq", "lines"}`; `{"topic": "beat"}` when nothing else was
+//! sent for a while, because a page cannot see pings. There is no queue: a slow browser gets
 //! the newest value when it has read the one before.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -72,6 +73,8 @@ struct Viewer {
     /// Topics wanted, with the sequence number sent last.
     topics: BTreeMap<Topic, u64>,
     log: Option<LogView>,
+    /// Whether something was sent since the last beat.
+    spoke: bool,
 }
 
 struct LogView {
@@ -91,6 +94,7 @@ impl Viewer {
             socket,
             topics: BTreeMap::new(),
             log: None,
+            spoke: false,
         }
     }
 
@@ -104,6 +108,8 @@ impl Viewer {
         let mut logs = self.desk.logs.changes();
         let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.desk.stop.clone();
         let mut logs_due: Option<Instant> = None;
         loop {
@@ -129,6 +135,12 @@ impl Viewer {
                     self.send_log().await?;
                 }
                 _ = ping.tick() => self.send(Message::Ping(bytes::Bytes::new())).await?,
+                // A page that nobody looks at asks for nothing and is left to sleep.
+                _ = beat.tick(), if !self.topics.is_empty() => {
+                    if !std::mem::take(&mut self.spoke) {
+                        self.send(Message::text(r#"{"topic":"beat"}"#)).await?;
+                    }
+                }
                 () = stop.requested() => return Ok(()),
             }
         }
@@ -214,6 +226,7 @@ impl Viewer {
 
     /// Sends, unless the browser has stopped reading for good.
     async fn send(&mut self, message: Message) -> Result<(), Gone> {
+        self.spoke |= matches!(message, Message::Text(_));
         match tokio::time::timeout(PATIENCE, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
@@ -230,6 +243,8 @@ async fn until(due: Option<Instant>) {
 
 /// Proxies on the way close a silent connection after about 100 s.
 const PING: Duration = Duration::from_secs(20);
+/// The page gives a connection up after three silent ones.
+const BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOG_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_MESSAGE: usize = 16 << 10;

@@ -10,7 +10,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use daemon::unix_micros;
@@ -38,6 +38,14 @@ pub(crate) async fn follow(dir: PathBuf, store: Store, facts: mpsc::Sender<Fact>
         for tail in files.values_mut() {
             tail.catch_up(&store).await;
         }
+        let now = Instant::now();
+        files.retain(|_, tail| {
+            let stays = !tail.is_gone(now);
+            if !stays {
+                store.forget(&tail.name);
+            }
+            stays
+        });
         let sources = sources(&files);
         if sources != told {
             told.clone_from(&sources);
@@ -105,6 +113,8 @@ struct Tail {
     open: Option<Open>,
     /// Whether this file has been read before; what stands in it then is history without time.
     started: bool,
+    /// Since when there is no file of this name.
+    absent: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -124,6 +134,7 @@ impl Tail {
             name: Arc::from(name),
             open: None,
             started: false,
+            absent: None,
         }
     }
 
@@ -143,6 +154,16 @@ impl Tail {
         }
         self.read_rest(store).await;
         self.started = true;
+    }
+
+    /// Whether the file has been away for longer than a rotation takes.
+    fn is_gone(&mut self, now: Instant) -> bool {
+        if self.path.exists() {
+            self.absent = None;
+            return false;
+        }
+        let since = *self.absent.get_or_insert(now);
+        now.duration_since(since) >= GONE
     }
 
     async fn read_rest(&mut self, store: &Store) {
@@ -221,6 +242,7 @@ const TOO_FAR: u64 = 4 << 20;
 const PIECE: usize = 64 << 10;
 /// Files beyond this many are not followed.
 const SOURCES: usize = 64;
+const GONE: Duration = Duration::from_secs(60);
 const GATHER: Duration = Duration::from_millis(50);
 const SLOW_LOOK: Duration = Duration::from_secs(5);
 

@@ -105,6 +105,11 @@ impl Store {
         self.changed.send_replace(seq);
     }
 
+    /// Drops a source and its lines.
+    pub(super) fn forget(&self, source: &str) {
+        self.lock().sources.remove(source);
+    }
+
     /// What changed after `after`; 0 asks for the newest lines there are.
     pub(crate) fn since(&self, selection: &Selection, after: u64) -> Batch {
         self.lock().since(selection, after)

@@ -6,8 +6,7 @@ use super::*;
 fn sampler(files: &[(&str, &str)]) -> (Sampler, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     write(&dir, files);
-    let workspace = dir.path().join("workspace");
-    (Sampler::new(dir.path(), workspace), dir)
+    (Sampler::new(dir.path()), dir)
 }
 
 fn write(dir: &tempfile::TempDir, files: &[(&str, &str)]) {

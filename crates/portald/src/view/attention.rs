@@ -187,15 +187,14 @@ fn machine(world: &World, found: &mut Vec<Attention>) {
         push(found, Severity::Error, "GPU", gpu.state_text.clone(), "/");
     }
     for disk in world.system.iter().flat_map(|system| &system.disks) {
-        if disk.total_bytes > 0 && disk.used_bytes.saturating_mul(10) >= disk.total_bytes * 9 {
+        let subject = format!("disk {}", disk.path);
+        if !disk.problem.is_empty() {
+            let text = format!("its space cannot be read: {}", disk.problem);
+            push(found, Severity::Warning, &subject, text, "/");
+        } else if disk.total_bytes > 0 && disk.used_bytes.saturating_mul(10) >= disk.total_bytes * 9
+        {
             let text = "more than 90 % of the space is used".to_owned();
-            push(
-                found,
-                Severity::Warning,
-                &format!("disk {}", disk.path),
-                text,
-                "/",
-            );
+            push(found, Severity::Warning, &subject, text, "/");
         }
     }
 }

@@ -81,10 +81,8 @@ fn an_app_whose_port_cannot_be_bound_has_failed_with_the_reason() {
         routes: vec![Route {
             app: "Jupyter".to_owned(),
             listen_port: 8080,
-            auth: true,
             listening: false,
             listen_error: "address already in use".to_owned(),
-            refused: false,
         }],
         tls: true,
         auth: true,
@@ -96,6 +94,42 @@ fn an_app_whose_port_cannot_be_bound_has_failed_with_the_reason() {
         app(&world)["reason"],
         "port 8080 is not served: address already in use"
     );
+}
+
+#[test]
+fn an_app_has_the_scheme_of_whoever_serves_its_port() {
+    let mut world = world();
+    assert!(app(&world)["scheme"].is_null());
+    let mut proxy = Proxy {
+        epoch: 6,
+        tls: true,
+        routes: vec![Route {
+            app: "Jupyter".to_owned(),
+            listen_port: 8080,
+            listening: true,
+            listen_error: String::new(),
+        }],
+        ..Proxy::default()
+    };
+    world.said(Daemon::Proxyd, Said::Proxy(proxy.clone()));
+    assert_eq!(app(&world)["scheme"], "https");
+    // An app that serves itself is none of the proxy's business.
+    proxy.routes.clear();
+    world.said(Daemon::Proxyd, Said::Proxy(proxy));
+    let access = AppAccess {
+        app: "Jupyter".to_owned(),
+        direct_url: "http://h:8080/".to_owned(),
+        direct_problem: String::new(),
+        ssh_command: String::new(),
+        ssh_url: String::new(),
+    };
+    let tunnel = crate::neighbours::Tunnel {
+        epoch: 7,
+        apps: vec![access],
+        ..Default::default()
+    };
+    world.said(Daemon::Tunneld, Said::Tunnel(tunnel));
+    assert_eq!(app(&world)["scheme"], "http");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Groups of processes and what changes between two sets of them.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use nix::unistd::{Gid, Uid};
 use supervisor_core::GroupSpec;
@@ -70,6 +70,15 @@ pub enum SocketAddress {
     Unix(PathBuf),
 }
 
+impl fmt::Display for SocketAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
 /// What changed between two configurations, by names of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
@@ -89,6 +98,35 @@ impl GroupConfig {
             priority: self.priority,
             programs: self.programs.iter().map(ProgramConfig::spec).collect(),
         }
+    }
+}
+
+impl GroupConfig {
+    /// What is different in another configuration of the same group.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.priority != other.priority {
+            differences.push("priority".to_owned());
+        }
+        if self.kind != other.kind {
+            differences.push("events or socket".to_owned());
+        }
+        for program in &other.programs {
+            let name = &program.id.name;
+            match self.programs.iter().find(|old| old.id == program.id) {
+                None => differences.push(format!("{name}: new")),
+                Some(old) => {
+                    let keys = old.differences(program).into_iter();
+                    differences.extend(keys.map(|key| format!("{name}: {key}")));
+                }
+            }
+        }
+        let gone = self.programs.iter().filter(|old| {
+            let mut others = other.programs.iter();
+            !others.any(|program| program.id == old.id)
+        });
+        differences.extend(gone.map(|old| format!("{}: gone", old.id.name)));
+        differences
     }
 }
 

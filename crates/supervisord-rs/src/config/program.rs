@@ -6,12 +6,12 @@ mod parse;
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use nix::unistd::{Gid, Uid};
-use supervisor_core::{Autorestart, Probed, ProgramId, ProgramSpec, Scope};
+use supervisor_core::{self as core, Autorestart, Probed, ProgramId, ProgramSpec, Scope};
 
 pub(super) use self::parse::{Kind, Parsed, parse};
 use super::{
-    Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget, OutputConfig,
-    ProbeTarget, Readiness, ReadinessProbe, RestartPolicy, StartCondition,
+    Condition, Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget,
+    OutputConfig, Readiness, RestartPolicy, StartCondition,
 };
 
 /// One process of a program.
@@ -63,10 +63,6 @@ pub struct ProgramConfig {
     pub start_when: Vec<StartCondition>,
     /// Berth: how it is found out that it does its work.
     pub readiness: Option<Readiness>,
-    /// Berth: the network part of `readiness`.
-    pub probe: Option<ProbeTarget>,
-    /// Berth: pause after the first failed question; it grows to a second.
-    pub probe_interval: Duration,
     /// Berth: how it is found out that it still does its work.
     pub liveness: Option<Liveness>,
     /// Berth: how long to wait before it is started again.
@@ -165,8 +161,6 @@ impl ProgramConfig {
             depends_on: Vec::new(),
             start_when: Vec::new(),
             readiness: None,
-            probe: None,
-            probe_interval: FIRST_INTERVAL,
             liveness: None,
             restart: RestartPolicy::default(),
             oneshot: false,
@@ -187,8 +181,15 @@ impl ProgramConfig {
     pub fn spec(&self) -> ProgramSpec {
         let seconds = |n: i64| Duration::from_secs(u64::try_from(n).unwrap_or(0));
         let scope = |group| if group { Scope::Group } else { Scope::Leader };
+        let depends_on = self.depends_on.iter().map(|dependency| core::Dependency {
+            target: core::DependencyTarget::Program(dependency.program.clone()),
+            condition: match dependency.condition {
+                Condition::Started => core::DependencyCondition::Started,
+                Condition::Ready => core::DependencyCondition::Ready,
+                Condition::Exited => core::DependencyCondition::ExitedZero,
+            },
+        });
         ProgramSpec {
-            id: self.id.clone(),
             priority: self.priority,
             autostart: self.autostart,
             autorestart: self.autorestart,
@@ -199,12 +200,48 @@ impl ProgramConfig {
             stop_wait: seconds(self.stopwaitsecs),
             stop_scope: scope(self.stopasgroup),
             kill_scope: scope(self.killasgroup),
-            probed: match self.probe {
+            probed: match self.readiness {
                 Some(_) => Probed::Yes,
                 None => Probed::No,
             },
+            ready_within: self.readiness.as_ref().and_then(|r| r.timeout),
+            depends_on: depends_on.collect(),
+            conditional: match self.start_when.is_empty() {
+                true => core::Conditional::No,
+                false => core::Conditional::Yes,
+            },
+            restart: self.restart.spec(),
+            kind: match self.oneshot {
+                true => core::ProgramKind::OneShot,
+                false => core::ProgramKind::Service,
+            },
             refused: self.refused.clone(),
+            ..ProgramSpec::new(self.id.clone())
         }
+    }
+
+    /// The keys whose values are different in another configuration.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($key:literal: $field:ident),* $(,)?) => {
+                [$(($key, self.$field != other.$field)),*]
+            };
+        }
+        let keys = differing![
+            "command": command, "directory": directory, "umask": umask, "priority": priority,
+            "autostart": autostart, "autorestart": autorestart, "startsecs": startsecs,
+            "startretries": startretries, "user": user, "redirect_stderr": redirect_stderr,
+            "stdout_…": stdout, "stderr_…": stderr, "stopsignal": stopsignal,
+            "stopwaitsecs": stopwaitsecs, "stopasgroup": stopasgroup, "killasgroup": killasgroup,
+            "exitcodes": exitcodes, "environment": environment, "serverurl": serverurl,
+            "depends_on": depends_on, "start_when": start_when, "readiness_…": readiness,
+            "liveness_…": liveness, "restart_…": restart, "oneshot": oneshot, "pty": pty,
+            "log_tiers": log_tiers, "log_format": log_format, "rlimit_…, nice": limits,
+            "env_file": env_files, "kill_descendants": kill_descendants,
+            "exit_on_fatal": exit_on_fatal,
+        ];
+        let differing = keys.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(key, _)| key).collect()
     }
 
     /// The variables of the configuration for one start: `environment` and the files, of which a
@@ -232,22 +269,8 @@ impl ProgramConfig {
         Ok(variables)
     }
 
-    /// Fills in what the network part of readiness is for those who know no other.
-    fn mirror_readiness(&mut self) {
-        let Some(readiness) = &self.readiness else {
-            return;
-        };
-        self.probe_interval = readiness.interval;
-        self.probe = match &readiness.probe {
-            ReadinessProbe::Network(target) => Some(target.clone()),
-            ReadinessProbe::File(_) | ReadinessProbe::Log(_) | ReadinessProbe::Notify(_) => None,
-        };
-    }
-
     /// Whether stdout goes to our own.
     fn logs_to_stdout(&self) -> bool {
         self.stdout.logfile == LogTarget::File("/dev/stdout".into())
     }
 }
-
-const FIRST_INTERVAL: Duration = Duration::from_millis(100);

@@ -6,12 +6,12 @@ use supervisor_core::{Admission, Command, Deny, Input, ProgramId, ProgramView, S
 use tokio::sync::mpsc;
 
 use super::{
-    Action, Driver, Outcome, Phase, Request, Target, Wait,
+    Action, Driver, Outcome, Phase, Plan, Request, Target, Wait,
     handle::OnMistakes,
     waiting::{Until, Waiting, judge},
 };
 use crate::{
-    config::Difference,
+    events::Event,
     fault::{Fault, FaultCode},
 };
 
@@ -37,6 +37,10 @@ impl Driver {
                 let _ = reply.send(self.write(&program, &bytes));
             }
             Request::ClearLogs(target, reply) => self.clear(&target, &reply),
+            Request::RemoteEvent { kind, data } => self.notify(Event::remote(&kind, &data)),
+            Request::Reexec(reply) => {
+                let _ = reply.send(self.reexec());
+            }
             Request::ShutDown => self.shut_down(Phase::ShuttingDown),
             Request::StartOver => self.shut_down(Phase::Restarting),
         }
@@ -176,6 +180,21 @@ impl Driver {
         programs.into_iter().map(|(.., id)| id).collect()
     }
 
+    /// Ends at once and leaves the programs to whoever bootd starts next.
+    fn reexec(&mut self) -> Result<(), Fault> {
+        self.serving()?;
+        if self.programs.custody().is_none() {
+            let text = "bootd is not our parent, so nobody would take the programs over";
+            return Err(Fault::new(FaultCode::Failed, text));
+        }
+        self.log.warn("ending to be started anew; programs go on");
+        self.will_changed = true;
+        self.write_will();
+        self.code = REEXEC;
+        self.phase = Phase::Done;
+        Ok(())
+    }
+
     fn add_configured(&mut self, name: &str) -> Result<(), Fault> {
         self.serving()?;
         let group = self.config.groups.iter().find(|group| group.name == name);
@@ -196,8 +215,11 @@ impl Driver {
         let command = Input::Command(Command::RemoveGroup(name.into()));
         match self.core.handle(command, Instant::now()) {
             Admission::Accepted | Admission::Ignored => {
-                self.active.remove(name);
-                self.programs.forget(name);
+                if let Some(group) = self.active.remove(name) {
+                    self.programs.forget(&group);
+                }
+                self.close_pool(name);
+                self.dirty = true;
                 Ok(())
             }
             Admission::Denied(Deny::StillRunning) => Err(Fault::new(FaultCode::StillRunning, name)),
@@ -205,13 +227,13 @@ impl Driver {
         }
     }
 
-    fn reread(&mut self, on_mistakes: OnMistakes) -> Result<Difference, Fault> {
-        let difference = self.reload()?;
+    fn reread(&mut self, on_mistakes: OnMistakes) -> Result<Plan, Fault> {
+        let plan = self.reload()?;
         let mistakes: Vec<_> = self.config.mistakes().map(ToString::to_string).collect();
         if on_mistakes == OnMistakes::Fault && !mistakes.is_empty() {
             return Err(Fault::new(FaultCode::CantReread, mistakes.join("; ")));
         }
-        Ok(difference)
+        Ok(plan)
     }
 
     fn write(&self, program: &ProgramId, bytes: &[u8]) -> Result<(), Fault> {
@@ -220,6 +242,7 @@ impl Driver {
         let running = |view: &ProgramView| match view.state {
             StateName::Starting | StateName::Running => true,
             StateName::Stopped
+            | StateName::Waiting
             | StateName::Backoff
             | StateName::Stopping
             | StateName::Exited
@@ -262,6 +285,9 @@ impl Driver {
         }
     }
 }
+
+/// The exit code that asks bootd for a new supervisor at once.
+const REEXEC: u8 = 77;
 
 /// The answer to somebody who does not wait: only a start that failed at once is a failure.
 fn spawned(action: Action, until: Option<Until>, view: Option<&ProgramView>) -> Result<(), Fault> {

@@ -9,8 +9,19 @@ use crate::{
 };
 
 impl Driver {
-    pub(super) fn announce(&self, announcement: &Announcement) {
+    pub(super) fn announce(&mut self, announcement: &Announcement) {
         match announcement {
+            Announcement::Entered {
+                run,
+                from,
+                to,
+                tries,
+                expected,
+            } => self.state_changed(run, (*from, *to), *tries, expected.unwrap_or(false)),
+            Announcement::Unalive { run, reason } => self.log.warn(&format!(
+                "restarting: {} does not live: {reason}",
+                run.program.name
+            )),
             Announcement::EnteredRunning { program, startsecs } => self.log.info(&format!(
                 "success: {} entered RUNNING state, process has stayed up for > than {} seconds \
                  (startsecs)",
@@ -41,10 +52,13 @@ impl Driver {
                     false => self.log.warn(&text),
                 }
             }
-            Announcement::GaveUp(program) => self.log.info(&format!(
-                "gave up: {} entered FATAL state, too many start retries too quickly",
-                program.name
-            )),
+            Announcement::GaveUp(program) => {
+                self.log.info(&format!(
+                    "gave up: {} entered FATAL state, too many start retries too quickly",
+                    program.name
+                ));
+                self.end_on_fatal(program);
+            }
             Announcement::Killing(run) => {
                 let pid = self.programs.pid(&run.program);
                 let name = &run.program.name;
@@ -60,6 +74,26 @@ impl Driver {
                 names(programs)
             )),
         }
+    }
+}
+
+impl Driver {
+    /// Ends everything if a program that must not be lost was given up.
+    fn end_on_fatal(&mut self, program: &ProgramId) {
+        let config = self.programs.config(program);
+        let Some(code) = config.and_then(|config| config.exit_on_fatal) else {
+            return;
+        };
+        let text = format!("{} is FATAL and exit_on_fatal is set", program.name);
+        self.log
+            .critical(&format!("{text}; ending with code {code}"));
+        self.code = code;
+        if let Some(custody) = self.programs.custody()
+            && let Err(error) = custody.end(code, &text)
+        {
+            self.log.error(&format!("bootd was not told: {error}"));
+        }
+        self.shut_down(super::Phase::ShuttingDown);
     }
 }
 

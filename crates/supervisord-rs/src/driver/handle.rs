@@ -33,15 +33,29 @@ pub(crate) enum Request {
     /// Forget a group whose programs have stopped.
     RemoveGroup(String, Reply<()>),
     /// Read the configuration again.
-    Reread(OnMistakes, Reply<Difference>),
+    Reread(OnMistakes, Reply<Plan>),
     /// Write to a program's standard input.
     Stdin(ProgramId, Vec<u8>, Reply<()>),
     /// Empty the logs of programs.
     ClearLogs(Target, mpsc::UnboundedSender<Outcome>),
+    /// Send an event of a client's to whoever listens.
+    RemoteEvent { kind: String, data: String },
+    /// End without touching the programs; somebody else takes them over.
+    Reexec(Reply<()>),
     /// Stop everything and end.
     ShutDown,
     /// Stop everything and begin again with the configuration as it is then.
     StartOver,
+}
+
+/// What applying the configuration would do.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Two plans of one name do the same.
+    pub(crate) name: String,
+    pub(crate) difference: Difference,
+    /// The changed groups, and what is different in them.
+    pub(crate) details: Vec<(String, Vec<String>)>,
 }
 
 /// Carries one answer.

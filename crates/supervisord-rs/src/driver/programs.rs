@@ -1,29 +1,37 @@
 //! The processes behind the core's programs: their configuration, pids, logs and times.
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, OpenOptions},
-    hash::{BuildHasher as _, RandomState},
+    collections::{BTreeMap, btree_map},
+    fs::File,
     io,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
+    path::PathBuf,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use daemon::Tasks;
-use supervisor_core::{ProgramId, ProgramView, Run};
-use tokio::sync::mpsc;
+use nix::errno::Errno;
+use supervisor_core::{Exit, ProgramId, ProgramView, Run, Scope};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
-use super::{Parts, ProgramStatus};
+use super::{
+    Parts, ProgramStatus,
+    inherit::{Estate, STRANGER_GRACE},
+    plans::{Settings, readable, shown},
+};
 use crate::{
-    config::{Config, DaemonSection, GroupConfig, LogTarget, OutputConfig, ProgramConfig},
+    config::{
+        Config, GroupConfig, GroupKind, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe,
+    },
     fault::{Fault, FaultCode},
-    logs::{MainLog, Rotation, Sink, SinkPlan, Stdout, is_stdout},
-    process::{Blueprint, CommandError, Fact, Order, Process, resolve, spawn},
-    readiness,
+    logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
+    process::{
+        Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds,
+        Process, Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
+    },
 };
 
 /// All of them.
@@ -32,129 +40,314 @@ pub(super) struct Programs {
     entries: BTreeMap<ProgramId, Entry>,
     facts: mpsc::Sender<Fact>,
     tasks: Tasks,
-    stdout: Stdout,
+    destinations: Destinations,
     settings: Settings,
-    epoch: u64,
-}
-
-/// What all programs share.
-#[derive(Debug)]
-struct Settings {
-    /// Our own environment, which every program starts from.
-    environment: BTreeMap<String, String>,
-    server_url: Option<String>,
-    daemon: DaemonSection,
+    reaper: Reaper,
+    custody: Option<Custody>,
+    /// The sockets of groups of FastCGI programs.
+    sockets: BTreeMap<String, OwnedFd>,
 }
 
 #[derive(Debug)]
 struct Entry {
     config: Arc<ProgramConfig>,
-    process: Option<(Run, Process, CancellationToken)>,
+    reading: Reading,
+    running: Option<Running>,
+    /// The number of the last process, which events tell after its end.
+    last_pid: i32,
     started: Option<SystemTime>,
     stopped: Option<SystemTime>,
+    /// What else is known of how its last run ended.
+    end_note: Option<&'static str>,
     /// The files that AUTO stands for.
     stdout_auto: Option<PathBuf>,
     stderr_auto: Option<PathBuf>,
 }
 
+#[derive(Debug)]
+struct Running {
+    run: Run,
+    mark: String,
+    process: Process,
+    ended: CancellationToken,
+}
+
 impl Programs {
     pub(super) fn new(parts: &Parts, facts: mpsc::Sender<Fact>) -> Self {
-        let mut environment = parts.environment.clone();
-        // The descriptor is ours alone; a child that read the variable would find another there.
-        environment.remove(crate::BOOTD_FD);
-        let programs = Self {
+        Self {
             entries: BTreeMap::new(),
             facts,
             tasks: parts.tasks.clone(),
-            stdout: parts.stdout.clone(),
-            settings: Settings {
-                environment,
-                server_url: parts.config.server_url(),
-                daemon: parts.config.daemon.clone(),
-            },
-            epoch: parts.epoch,
-        };
-        programs.remove_auto_logs();
-        programs
+            destinations: parts.destinations.clone(),
+            settings: Settings::new(parts),
+            reaper: Reaper::default(),
+            custody: parts.custody.clone(),
+            sockets: BTreeMap::new(),
+        }
     }
 
     /// Forgets everything and takes on another configuration.
     pub(super) fn reset(&mut self, config: &Config) {
         self.entries.clear();
-        self.settings.server_url = config.server_url();
-        self.settings.daemon = config.daemon.clone();
-        self.remove_auto_logs();
+        self.sockets.clear();
+        self.settings.renew(config);
+        self.settings.remove_auto_logs(&[]);
+    }
+
+    /// Removes the AUTO logs that nobody writes to.
+    pub(super) fn clean_up(&self) {
+        let kept = self.entries.values().flat_map(|entry| {
+            let stdout = entry.stdout_auto.iter();
+            stdout.chain(entry.stderr_auto.iter()).cloned()
+        });
+        let kept: Vec<_> = kept.collect();
+        self.settings.remove_auto_logs(&kept);
     }
 
     /// Prepares for the programs of a group.
-    pub(super) fn expect(&mut self, group: &GroupConfig) {
+    pub(super) fn expect(&mut self, group: &GroupConfig, estate: &Estate, log: &MainLog) {
         for config in &group.programs {
             if self.entries.contains_key(&config.id) {
                 continue;
             }
-            let auto = |channel, output: &OutputConfig| match output.logfile {
-                LogTarget::Auto => self.settings.auto_log(&config.id, channel),
-                LogTarget::None | LogTarget::File(_) => None,
+            let (stdout_auto, stderr_auto) = estate.auto_logs(&config.id);
+            let auto = |there: Option<PathBuf>, channel, output: &OutputConfig| {
+                if there.is_some() && output.logfile == LogTarget::Auto {
+                    return there;
+                }
+                let created = self.settings.auto_log(&config.id, channel, output);
+                created.unwrap_or_else(|error| {
+                    let (name, channel) = (&config.id.name, channel.name());
+                    let dir = self.settings.daemon.childlogdir.display();
+                    log.error(&format!(
+                        "no {channel} log for '{name}': cannot create a file in {dir}: {error}"
+                    ));
+                    None
+                })
             };
             let entry = Entry {
-                stdout_auto: auto("stdout", &config.stdout),
-                stderr_auto: auto("stderr", &config.stderr),
+                stdout_auto: auto(stdout_auto, Channel::Stdout, &config.stdout),
+                stderr_auto: auto(stderr_auto, Channel::Stderr, &config.stderr),
+                reading: Reading::Log,
                 config: Arc::new(config.clone()),
-                process: None,
+                running: None,
+                last_pid: 0,
                 started: None,
                 stopped: None,
+                end_note: None,
             };
             self.entries.insert(config.id.clone(), entry);
         }
     }
 
+    /// Says what the standard output of a program is.
+    pub(super) fn read_as(&mut self, program: &ProgramId, reading: Reading) {
+        if let Some(entry) = self.entries.get_mut(program) {
+            entry.reading = reading;
+        }
+    }
+
     /// Forgets the programs of a group that was removed.
-    pub(super) fn forget(&mut self, group: &str) {
-        self.entries.retain(|id, _| &*id.group != group);
+    pub(super) fn forget(&mut self, group: &GroupConfig) {
+        self.entries.retain(|id, _| *id.group != *group.name);
+        if let (GroupKind::Fcgi(config), Some(_)) = (&group.kind, self.sockets.remove(&group.name))
+        {
+            socket::remove(config);
+        }
+    }
+
+    /// The standard input of a group's programs: a socket that is opened when it is first wanted.
+    fn input(&mut self, group: &str, kind: &GroupKind, log: &MainLog) -> io::Result<Input> {
+        let GroupKind::Fcgi(config) = kind else {
+            return Ok(Input::Pipe);
+        };
+        let socket = match self.sockets.entry(group.to_owned()) {
+            btree_map::Entry::Occupied(socket) => socket.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let opened = socket::open(config)?;
+                log.info(&format!("Creating socket {}", config.address));
+                place.insert(opened)
+            }
+        };
+        socket.try_clone().map(Input::Socket)
     }
 
     /// Creates the process of a run.
-    pub(super) fn spawn(&mut self, run: &Run, log: &MainLog) -> Result<(), String> {
+    pub(super) fn spawn(
+        &mut self,
+        run: &Run,
+        kind: &GroupKind,
+        log: &MainLog,
+    ) -> Result<(), String> {
+        let input = self.input(&run.program.group, kind, log).map_err(|error| {
+            format!(
+                "could not open the socket of {}: {error}",
+                run.program.group
+            )
+        })?;
         let entry = self
             .entries
             .get_mut(&run.program)
             .ok_or("no such program")?;
         entry.started = Some(SystemTime::now());
-        let config = &entry.config;
+        entry.end_note = None;
+        let config = Arc::clone(&entry.config);
         let name = &config.id.name;
-        let mut lost = Vec::new();
-        let mut open = |plan: SinkPlan| {
-            Sink::open(&plan, &self.stdout, &mut lost)
-                .map_err(|error| format!("unknown error making dispatchers for '{name}': {error}"))
+        let dispatchers =
+            |error: io::Error| format!("unknown error making dispatchers for '{name}': {error}");
+        let (file, words) = resolve(&config.command, &self.settings.search_path(&config))
+            .map_err(|error| error.to_string())?;
+        let (stdout, stderr) =
+            open_sinks(entry, &self.settings, &self.destinations, Begin::Fresh, log)
+                .map_err(dispatchers)?;
+        let errors = match config.redirect_stderr {
+            true => Errors::WithOutput,
+            false => Errors::Apart,
         };
-        let mut stdout = open(self.settings.stdout_plan(entry))?;
-        let mut stderr = open(self.settings.stderr_plan(entry))?;
-        for tier in lost {
-            log.error(&format!("no log tier for '{name}': {tier}"));
-        }
+        let environment = self
+            .settings
+            .environment_of(&config, run)
+            .map_err(|error| error.to_string())?;
+        let setup = self.settings.setup(&config).map_err(dispatchers)?;
+        let notify = notify_descriptor(&config);
+        let (ours, theirs) = pipes(input, errors, setup.terminal, notify).map_err(dispatchers)?;
+        let mark = self.settings.mark(run);
+        let kept = hold(self.custody.as_ref(), &mark, &ours, log);
         let blueprint = Blueprint {
-            environment: self.settings.environment_of(config, run, self.epoch),
-            search: self.settings.search_path(config),
-            config,
+            file: &file,
+            words: &words,
+            environment: &environment,
+            setup,
         };
-        let created = spawn(&blueprint).map_err(|error| {
-            let error = error.to_string();
-            let sink = if config.redirect_stderr {
-                &mut stdout
-            } else {
-                &mut stderr
-            };
-            sink.write(format!("supervisor: {error}\n").as_bytes());
-            sink.finish();
-            error
+        let pid = spawn(&blueprint, theirs).map_err(|error| {
+            if let Some(custody) = kept {
+                let _ = custody.release(&mark);
+            }
+            format!("unknown error during fork for '{name}': {error}")
         })?;
-        log.info(&format!("spawned: '{name}' with pid {}", created.pid));
-        let span = info_span!("program", name = %run.program, incarnation = run.incarnation.0);
-        let facts = self.facts.clone();
-        let (process, life) = Process::keep(created, run.clone(), stdout, stderr, facts);
-        self.tasks.spawn("program", span, life);
-        entry.process = Some((run.clone(), process, CancellationToken::new()));
+        let end = self.reaper.expect(pid);
+        if let Some(custody) = kept {
+            let _ = custody.bind(&mark, pid.as_raw());
+        }
+        log.info(&format!("spawned: '{name}' with pid {pid}"));
+        let life = Life {
+            run: run.clone(),
+            pid: pid.as_raw(),
+            ends: ours,
+            end,
+            stdout,
+            stderr,
+            reading: entry.reading,
+            facts: self.facts.clone(),
+        };
+        self.keep(life, mark).map_err(dispatchers)
+    }
+
+    /// Takes over the process of a run of our predecessor's, which is `age` old.
+    pub(super) fn adopt(
+        &mut self,
+        run: &Run,
+        held: Held,
+        age: Duration,
+        log: &MainLog,
+    ) -> io::Result<()> {
+        let entry = self
+            .entries
+            .get_mut(&run.program)
+            .ok_or(io::ErrorKind::NotFound)?;
+        entry.started = SystemTime::now().checked_sub(age);
+        let (stdout, stderr) =
+            open_sinks(entry, &self.settings, &self.destinations, Begin::GoOn, log)?;
+        let end = self.reaper.adopt(held.pid, held.started);
+        let life = Life {
+            run: run.clone(),
+            pid: held.pid,
+            ends: held.ends,
+            end,
+            stdout,
+            stderr,
+            reading: entry.reading,
+            facts: self.facts.clone(),
+        };
+        self.keep(life, held.run)?;
+        if let Some(exit) = held.exit {
+            self.reaper.told(held.pid, exit);
+        }
         Ok(())
+    }
+
+    /// Ends a process that bootd kept and that is no program of ours any more.
+    pub(super) fn end_stranger(&mut self, held: Held) {
+        let Held {
+            run: mark,
+            pid,
+            started,
+            exit,
+            ends,
+        } = held;
+        let custody = self.custody.clone();
+        let release = move || {
+            drop(ends);
+            if let Some(custody) = custody {
+                let _ = custody.release(&mark);
+            }
+        };
+        if exit.is_some() {
+            return release();
+        }
+        let end = self.reaper.adopt(pid, started);
+        let _ = self.reaper.signal(pid, SIGTERM, Scope::Group);
+        let stop = self.tasks.stop().token();
+        self.tasks
+            .spawn("stranger", info_span!("stranger", pid), async move {
+                tokio::select! {
+                    _ = end => {}
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(STRANGER_GRACE) => {
+                        // It is still there, as nobody told of its end.
+                        let group = nix::unistd::Pid::from_raw(pid);
+                        let _ = nix::sys::signal::killpg(group, nix::sys::signal::SIGKILL);
+                    }
+                }
+                release();
+            });
+    }
+
+    fn keep(&mut self, life: Life, mark: String) -> io::Result<()> {
+        let (run, pid) = (life.run.clone(), life.pid);
+        let (process, life) = Process::keep(life)?;
+        let span = info_span!("program", name = %run.program, incarnation = run.incarnation.0);
+        self.tasks.spawn("program", span, life);
+        if let Some(entry) = self.entries.get_mut(&run.program) {
+            entry.last_pid = pid;
+            entry.running = Some(Running {
+                run,
+                mark,
+                process,
+                ended: CancellationToken::new(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn custody(&self) -> Option<&Custody> {
+        self.custody.as_ref()
+    }
+
+    pub(super) fn facts(&self) -> mpsc::Sender<Fact> {
+        self.facts.clone()
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// The generated names of a program's logs.
+    pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
+        let entry = self.entries.get(program);
+        entry.map_or((None, None), |entry| {
+            (entry.stdout_auto.clone(), entry.stderr_auto.clone())
+        })
     }
 
     /// Takes note of the end of a run.
@@ -162,73 +355,129 @@ impl Programs {
         let Some(entry) = self.entries.get_mut(&run.program) else {
             return;
         };
-        if entry
-            .process
-            .as_ref()
-            .is_some_and(|(other, ..)| other == run)
-        {
-            if let Some((.., probe)) = entry.process.take() {
-                probe.cancel();
-            }
-            entry.stopped = Some(at);
+        let Some(running) = entry.running.take_if(|running| running.run == *run) else {
+            return;
+        };
+        running.ended.cancel();
+        entry.stopped = Some(at);
+        if entry.config.kill_descendants {
+            let mark = running.mark.clone();
+            // Reading every process takes a while on a large machine.
+            drop(tokio::task::spawn_blocking(move || kill_marked(&mark)));
+        }
+        if let Some(custody) = &self.custody {
+            let _ = custody.release(&running.mark);
         }
     }
 
-    /// Asks the program whether it is ready, until it is or has ended.
-    pub(super) fn probe(&self, run: &Run) {
-        let Some(entry) = self.entries.get(&run.program) else {
-            return;
-        };
-        let (Some((_, _, ended)), Some(target)) = (&entry.process, &entry.config.probe) else {
-            return;
-        };
-        let probe = readiness::Probe {
-            target: target.clone(),
-            first_interval: entry.config.probe_interval,
-        };
-        let (ended, facts, run) = (ended.clone(), self.facts.clone(), run.clone());
-        let span = info_span!("probe", name = %run.program);
-        self.tasks.spawn("readiness probe", span, async move {
-            tokio::select! {
-                () = ended.cancelled() => {}
-                () = probe.succeed() => {
-                    let _ = facts.send(Fact::Ready(run)).await;
-                }
-            }
-        });
+    /// Notes what else is known of how a run ended; the next run forgets it.
+    pub(super) fn note_end(&mut self, program: &ProgramId, note: &'static str) {
+        if let Some(entry) = self.entries.get_mut(program) {
+            entry.end_note = Some(note);
+        }
     }
 
-    pub(super) fn order(&self, run: &Run, order: Order) {
-        if let Some((other, process, _)) = self.process(&run.program)
-            && other == run
-        {
-            process.order(order);
+    /// Reaps what has ended, and says what of it was nobody's.
+    pub(super) fn reap(&mut self) -> Vec<crate::process::Orphan> {
+        self.reaper.reap()
+    }
+
+    /// Takes the end of a process that bootd reaped for us.
+    pub(super) fn told(&mut self, told: Told) {
+        self.reaper.told(told.pid, told.exit);
+    }
+
+    /// The configuration of a run that is under way, and what tells of its end.
+    pub(super) fn current(&self, run: &Run) -> Option<(&ProgramConfig, CancellationToken)> {
+        let entry = self.entries.get(&run.program)?;
+        let running = entry
+            .running
+            .as_ref()
+            .filter(|running| running.run == *run)?;
+        Some((&entry.config, running.ended.clone()))
+    }
+
+    pub(super) fn config(&self, program: &ProgramId) -> Option<&ProgramConfig> {
+        self.entries.get(program).map(|entry| &*entry.config)
+    }
+
+    /// Runs a command beside a program, as it and with its environment; its output goes nowhere.
+    pub(super) fn spawn_check(
+        &mut self,
+        run: &Run,
+        command: &str,
+    ) -> Result<(i32, oneshot::Receiver<Exit>), String> {
+        let config = self.config(&run.program).ok_or("no such program")?;
+        let (file, words) = resolve(command, &self.settings.search_path(config))
+            .map_err(|error| error.to_string())?;
+        let environment = self
+            .settings
+            .environment_of(config, run)
+            .map_err(|error| error.to_string())?;
+        let setup = self.settings.setup(config);
+        let nowhere = || -> io::Result<(ChildEnds, Setup)> {
+            let null = File::options().read(true).write(true).open("/dev/null")?;
+            let ends = ChildEnds {
+                stdin: null.try_clone()?.into(),
+                stdout: null.try_clone()?.into(),
+                stderr: null.into(),
+                notify: None,
+            };
+            Ok((ends, setup?))
+        };
+        let (ends, setup) = nowhere().map_err(|error| error.to_string())?;
+        let blueprint = Blueprint {
+            file: &file,
+            words: &words,
+            environment: &environment,
+            setup,
+        };
+        let pid = spawn(&blueprint, ends).map_err(|error| error.to_string())?;
+        Ok((pid.as_raw(), self.reaper.expect(pid)))
+    }
+
+    /// Kills a check that takes too long.
+    pub(super) fn end_check(&self, pid: i32) {
+        let _ = self.reaper.signal(pid, SIGKILL, Scope::Group);
+    }
+
+    /// Sends a signal to the process of a run, if it is still there.
+    pub(super) fn signal(&self, run: &Run, number: i32, scope: Scope) -> Result<(), Errno> {
+        match self.running(&run.program) {
+            Some(running) if running.run == *run => {
+                self.reaper.signal(running.process.pid, number, scope)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
     pub(super) fn write(&self, program: &ProgramId, bytes: &[u8]) -> io::Result<()> {
-        match self.process(program) {
-            Some((_, process, _)) => process.write(bytes),
+        match self.running(program) {
+            Some(running) => running.process.write(bytes),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
+    /// The number of its process; 0 if there is none.
     pub(super) fn pid(&self, program: &ProgramId) -> i32 {
-        self.process(program)
-            .map_or(0, |(_, process, _)| process.pid)
+        self.running(program)
+            .map_or(0, |running| running.process.pid)
+    }
+
+    /// The number of its last process, which may have ended.
+    pub(super) fn last_pid(&self, program: &ProgramId) -> i32 {
+        self.entries.get(program).map_or(0, |entry| entry.last_pid)
     }
 
     pub(super) fn reopen_logs(&self) {
-        for entry in self.entries.values() {
-            if let Some((_, process, _)) = &entry.process {
-                process.reopen_logs();
-            }
+        for running in self.entries.values().filter_map(|e| e.running.as_ref()) {
+            running.process.reopen_logs();
         }
     }
 
     pub(super) fn clear_logs(&self, program: &ProgramId) -> io::Result<()> {
-        self.process(program)
-            .map_or(Ok(()), |(_, process, _)| process.clear_logs())
+        self.running(program)
+            .map_or(Ok(()), |running| running.process.clear_logs())
     }
 
     /// Whether the file of a program is there and may be executed, before anything is tried.
@@ -240,7 +489,7 @@ impl Programs {
             return Ok(());
         }
         let search = self.settings.search_path(&entry.config);
-        match resolve(&entry.config.command, search) {
+        match resolve(&entry.config.command, &search) {
             Ok(_) => Ok(()),
             Err(error @ CommandError::NotFound(_)) => {
                 Err(Fault::new(FaultCode::NoFile, error.to_string()))
@@ -251,17 +500,18 @@ impl Programs {
 
     pub(super) fn status(&self, view: ProgramView) -> Option<ProgramStatus> {
         let entry = self.entries.get(&view.id)?;
-        let (raw, text) = match self.settings.stdout_plan(entry) {
-            SinkPlan::Tiers { raw, clean } => (Some(raw), Some(clean)),
-            SinkPlan::File { path, .. } => (Some(path.clone()), Some(path)),
-            SinkPlan::Nothing | SinkPlan::Stdout => (None, None),
-        };
+        let (raw, text) = readable(&stdout_plan(entry, &self.settings));
         Some(ProgramStatus {
             config: Arc::clone(&entry.config),
             pid: self.pid(&view.id),
             view,
             started: entry.started,
             stopped: entry.stopped,
+            end_note: entry.end_note,
+            lost_output: entry
+                .running
+                .as_ref()
+                .map_or(0, |r| r.process.lost_output()),
             stdout_log: shown(&entry.config.stdout, entry.stdout_auto.as_ref()),
             stderr_log: shown(&entry.config.stderr, entry.stderr_auto.as_ref()),
             stdout_text: text,
@@ -269,144 +519,69 @@ impl Programs {
         })
     }
 
-    fn process(&self, program: &ProgramId) -> Option<&(Run, Process, CancellationToken)> {
-        self.entries.get(program)?.process.as_ref()
+    /// Bytes of output that were dropped because nobody read them.
+    pub(super) fn dropped_output(&self) -> u64 {
+        self.destinations.outlets.dropped()
     }
 
-    /// Removes the AUTO logs of earlier runs under our identifier.
-    fn remove_auto_logs(&self) {
-        if self.settings.daemon.nocleanup {
-            return;
-        }
-        let mark = format!("---{}-", self.settings.daemon.identifier);
-        let Ok(entries) = fs::read_dir(&self.settings.daemon.childlogdir) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let ours = name
-                .to_string_lossy()
-                .split_once(&mark)
-                .is_some_and(|(head, tail)| {
-                    !head.is_empty()
-                        && tail.split_once(".log").is_some_and(|(_, number)| {
-                            number
-                                .chars()
-                                .all(|char| char == '.' || char.is_ascii_digit())
-                        })
-                });
-            if ours {
-                let _ = fs::remove_file(entry.path());
-            }
+    fn running(&self, program: &ProgramId) -> Option<&Running> {
+        self.entries.get(program)?.running.as_ref()
+    }
+}
+
+fn stdout_plan(entry: &Entry, settings: &Settings) -> SinkPlan {
+    settings.stdout_plan(&entry.config, entry.stdout_auto.as_deref())
+}
+
+fn open_sinks(
+    entry: &Entry,
+    settings: &Settings,
+    destinations: &Destinations,
+    begin: Begin,
+    log: &MainLog,
+) -> io::Result<(Sink, Sink)> {
+    let mut lost = Vec::new();
+    let stderr = settings.stderr_plan(&entry.config, entry.stderr_auto.as_deref());
+    let stdout = Sink::open(
+        &stdout_plan(entry, settings),
+        destinations,
+        begin,
+        &mut lost,
+    )?;
+    let stderr = Sink::open(&stderr, destinations, begin, &mut lost)?;
+    for tier in lost {
+        log.error(&format!(
+            "no log tier for '{}': {tier}",
+            entry.config.id.name
+        ));
+    }
+    Ok((stdout, stderr))
+}
+
+/// Has bootd keep the ends; a bootd that cannot costs the program its survival only.
+fn hold<'a>(
+    custody: Option<&'a Custody>,
+    mark: &str,
+    ours: &OurEnds,
+    log: &MainLog,
+) -> Option<&'a Custody> {
+    let custody = custody?;
+    match custody.hold(mark, ours) {
+        Ok(()) => Some(custody),
+        Err(error) => {
+            log.warn(&format!("bootd does not keep the pipes of {mark}: {error}"));
+            None
         }
     }
 }
 
-impl Settings {
-    fn environment_of(
-        &self,
-        config: &ProgramConfig,
-        run: &Run,
-        epoch: u64,
-    ) -> BTreeMap<String, String> {
-        let mut environment = self.environment.clone();
-        let mut set = |name: &str, value: &str| {
-            environment.insert(name.to_owned(), value.to_owned());
-        };
-        set("SUPERVISOR_ENABLED", "1");
-        if let Some(url) = config.serverurl.as_ref().or(self.server_url.as_ref()) {
-            set("SUPERVISOR_SERVER_URL", url);
-        }
-        set("SUPERVISOR_PROCESS_NAME", &config.id.name);
-        set("SUPERVISOR_GROUP_NAME", &config.id.group);
-        environment.extend(config.environment.clone());
-        environment.insert(
-            "BERTH_INCARNATION".to_owned(),
-            format!("{epoch}/{}/{}", run.program, run.incarnation.0),
-        );
-        environment
-    }
-
-    fn search_path<'a>(&'a self, config: &'a ProgramConfig) -> &'a str {
-        let own = config.environment.get("PATH");
-        own.or_else(|| self.environment.get("PATH"))
-            .map_or("/bin:/usr/bin:/usr/local/bin", String::as_str)
-    }
-
-    fn stdout_plan(&self, entry: &Entry) -> SinkPlan {
-        let config = &entry.config;
-        if config.log_tiers {
-            let name = match config.id.group == config.id.name {
-                true => config.id.name.to_string(),
-                false => format!("{}-{}", config.id.group, config.id.name),
-            };
-            return SinkPlan::Tiers {
-                raw: self.daemon.portal_log_dir.join(format!("{name}.log")),
-                clean: self.daemon.log_dir.join(format!("{name}.log")),
-            };
-        }
-        self.plan(&config.stdout, entry.stdout_auto.as_deref())
-    }
-
-    fn stderr_plan(&self, entry: &Entry) -> SinkPlan {
-        match entry.config.redirect_stderr {
-            true => SinkPlan::Nothing,
-            false => self.plan(&entry.config.stderr, entry.stderr_auto.as_deref()),
-        }
-    }
-
-    fn plan(&self, output: &OutputConfig, auto: Option<&Path>) -> SinkPlan {
-        let path = match &output.logfile {
-            LogTarget::None => return SinkPlan::Nothing,
-            LogTarget::File(path) if is_stdout(path) => return SinkPlan::Stdout,
-            LogTarget::File(path) => path.clone(),
-            LogTarget::Auto => match auto {
-                Some(path) => path.to_owned(),
-                None => return SinkPlan::Nothing,
-            },
-        };
-        let rotation = match u64::try_from(output.maxbytes) {
-            Ok(limit) if limit > 0 => Rotation::Numbered {
-                limit,
-                backups: u32::try_from(output.backups).unwrap_or(0),
-            },
-            Ok(_) | Err(_) => Rotation::Never,
-        };
-        SinkPlan::File {
-            path,
-            rotation,
-            strip: self.daemon.strip_ansi,
-        }
-    }
-
-    /// Creates the file that AUTO stands for.
-    fn auto_log(&self, id: &ProgramId, channel: &str) -> Option<PathBuf> {
-        let identifier = &self.daemon.identifier;
-        let dir = crate::config::absolute(&self.daemon.childlogdir);
-        for _ in 0..8 {
-            let random = RandomState::new().hash_one(channel) % (36 * 36 * 36 * 36 * 36 * 36);
-            let name = format!("{}-{channel}---{identifier}-{random:08x}.log", id.name);
-            let path = dir.join(name);
-            let created = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path);
-            match created {
-                Ok(_) => return Some(path),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(_) => return None,
-            }
-        }
-        None
+/// The number under which a program says that it is ready, if it does.
+fn notify_descriptor(config: &ProgramConfig) -> Option<i32> {
+    match &config.readiness.as_ref()?.probe {
+        ReadinessProbe::Notify(number) => Some(*number),
+        ReadinessProbe::Network(_) | ReadinessProbe::File(_) | ReadinessProbe::Log(_) => None,
     }
 }
 
-/// The file as clients are told.
-fn shown(output: &OutputConfig, auto: Option<&PathBuf>) -> Option<PathBuf> {
-    match &output.logfile {
-        LogTarget::None => None,
-        LogTarget::Auto => auto.cloned(),
-        LogTarget::File(path) => Some(path.clone()),
-    }
-}
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;

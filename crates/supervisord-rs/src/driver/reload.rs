@@ -1,16 +1,19 @@
 //! Reading the configuration again.
 
-use std::mem;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    mem,
+};
 
-use super::{Driver, Phase, report};
+use super::{Driver, Phase, Plan, report};
 use crate::{
-    config::{Config, Difference, GroupConfig, Problem, ProblemKind, difference},
+    config::{Config, GroupConfig, Problem, ProblemKind, difference},
     fault::{Fault, FaultCode},
 };
 
 impl Driver {
     /// Reads the files again and says what would change. What runs is not touched.
-    pub(super) fn reload(&mut self) -> Result<Difference, Fault> {
+    pub(super) fn reload(&mut self) -> Result<Plan, Fault> {
         let mut config = self
             .load()
             .map_err(|text| Fault::new(FaultCode::CantReread, text))?;
@@ -18,7 +21,25 @@ impl Driver {
         report(&config, Some(&self.config.problems), &self.log);
         self.config = config;
         self.dirty = true;
-        Ok(difference(self.active.values(), &self.config.groups))
+        let difference = difference(self.active.values(), &self.config.groups);
+        let wanted = |name: &String| self.config.groups.iter().find(|group| group.name == *name);
+        let details = difference.changed.iter().filter_map(|name| {
+            let differences = self.active.get(name)?.differences(wanted(name)?);
+            Some((name.clone(), differences))
+        });
+        let details = details.collect();
+        let mut hasher = DefaultHasher::new();
+        for name in difference.added.iter().chain(&difference.changed) {
+            format!("{:?}", wanted(name)).hash(&mut hasher);
+        }
+        for name in difference.removed.iter().chain(&difference.changed) {
+            format!("{:?}", self.active.get(name)).hash(&mut hasher);
+        }
+        Ok(Plan {
+            name: format!("{:016x}", hasher.finish()),
+            difference,
+            details,
+        })
     }
 
     /// Begins again after everything was stopped.

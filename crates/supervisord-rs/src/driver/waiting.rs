@@ -1,6 +1,6 @@
 //! Answers that are given later.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use supervisor_core::{Incarnation, ProgramId, ProgramView, StateName};
 use tokio::sync::mpsc;
@@ -29,11 +29,18 @@ pub(super) enum Until {
 }
 
 impl Driver {
-    /// Answers everybody whose program got there, or cannot any more. Called after every turn, so
-    /// no state in between is missed.
-    pub(super) fn answer_waiting(&mut self) {
+    /// Answers everybody whose program got there, or cannot any more. Called after every turn with
+    /// the programs that have changed, so no state in between is missed.
+    pub(super) fn answer_waiting(&mut self, changed: &[ProgramId]) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let core = &self.core;
+        let changed: BTreeSet<&ProgramId> = changed.iter().collect();
         self.waiting.retain(|waiting| {
+            if !changed.contains(&waiting.program) {
+                return true;
+            }
             let view = core.program(&waiting.program);
             let Some(result) = judge(waiting.until, view.as_ref(), &waiting.program) else {
                 return true;
@@ -65,6 +72,7 @@ pub(super) fn judge(
         Until::RunningAfter(_) => match view.state {
             StateName::Stopping => None,
             StateName::Stopped
+            | StateName::Waiting
             | StateName::Starting
             | StateName::Running
             | StateName::Backoff
@@ -78,7 +86,7 @@ pub(super) fn judge(
 fn started(view: &ProgramView) -> Option<Result<(), Fault>> {
     match view.state {
         StateName::Running => Some(Ok(())),
-        StateName::Starting => None,
+        StateName::Waiting | StateName::Starting => None,
         StateName::Stopped
         | StateName::Backoff
         | StateName::Stopping

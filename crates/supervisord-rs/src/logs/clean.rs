@@ -63,8 +63,25 @@ pub(crate) struct Cleaner {
 }
 
 impl Cleaner {
+    /// Whether nothing is held back, neither text nor half a sequence.
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_empty() && !self.returned && self.stripper.state == Escape::Text
+    }
+
     /// The lines that `bytes` complete.
     pub(super) fn clean(&mut self, bytes: &[u8]) -> Vec<u8> {
+        // Most output is plain lines, which need no look at every byte in turn.
+        if self.is_empty()
+            && let Some(plain) = plain_lines(bytes)
+        {
+            let mut lines = bytes[..plain].to_vec();
+            lines.extend(self.clean_slowly(&bytes[plain..]));
+            return lines;
+        }
+        self.clean_slowly(bytes)
+    }
+
+    fn clean_slowly(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut text = Vec::with_capacity(bytes.len());
         self.stripper.strip(bytes, &mut text);
         let mut lines = Vec::with_capacity(text.len());
@@ -110,6 +127,23 @@ impl Cleaner {
         lines.push(b'\n');
         self.line.clear();
     }
+}
+
+/// The length of the whole lines at the beginning, if there is nothing in them to clean.
+fn plain_lines(bytes: &[u8]) -> Option<usize> {
+    let end = memchr::memrchr(b'\n', bytes)? + 1;
+    let lines = &bytes[..end];
+    // Without a branch per byte, so that the compiler can look at many at once.
+    let odd = lines.iter().fold(false, |odd, byte| {
+        odd | ((*byte < b' ') & (*byte != b'\n') & (*byte != b'\t')) | (*byte == DEL)
+    });
+    if odd || str::from_utf8(lines).is_err() {
+        return None;
+    }
+    let longest = memchr::memchr_iter(b'\n', lines)
+        .scan(0, |from, at| Some(at - std::mem::replace(from, at + 1)))
+        .max()?;
+    (longest < LONGEST_LINE).then_some(end)
 }
 
 const ESC: u8 = 0x1b;

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::ZonedDateTime;
 
-use super::{LogFile, Rotation, Stdout};
+use super::{Begin, LogFile, Outlet, Rotation, is_stdout, syslog::Syslog};
 use crate::config::{DaemonSection, LogLevel};
 
 /// Clones write to the same places.
@@ -21,12 +21,13 @@ struct Inner {
     level: LogLevel,
     path: Option<PathBuf>,
     file: Mutex<Option<LogFile>>,
-    stdout: Option<Stdout>,
+    stdout: Option<Outlet>,
+    syslog: Option<Mutex<Syslog>>,
 }
 
 impl MainLog {
     /// Opens the log; a file that cannot be opened is reported on `stdout` and left out.
-    pub(crate) fn open(daemon: &DaemonSection, stdout: Option<Stdout>) -> Self {
+    pub(crate) fn open(daemon: &DaemonSection, stdout: Option<Outlet>) -> Self {
         let path = daemon.logfile.as_deref().map(crate::config::absolute);
         // With the log on stdout, the lines that go to stdout anyway are all of it.
         let path = path.filter(|path| !is_stdout(path) || stdout.is_none());
@@ -34,7 +35,9 @@ impl MainLog {
             limit: daemon.logfile_maxbytes,
             backups: daemon.logfile_backups,
         };
-        let opened = path.as_deref().map(|path| LogFile::open(path, rotation));
+        let opened = path
+            .as_deref()
+            .map(|path| LogFile::open(path, rotation, Begin::GoOn));
         let (file, failure) = match opened {
             Some(Ok(file)) => (Some(file), None),
             Some(Err(error)) => (None, Some(error)),
@@ -46,6 +49,7 @@ impl MainLog {
                 path,
                 file: Mutex::new(file),
                 stdout,
+                syslog: None,
             }),
         };
         if let (Some(error), Some(path)) = (failure, log.path()) {
@@ -59,6 +63,15 @@ impl MainLog {
 
     pub(crate) fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
+    }
+
+    /// Whether it is detailed enough to hold the output of programs.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.inner.level <= LogLevel::Debug
+    }
+
+    pub(crate) fn debug(&self, message: &str) {
+        self.log(LogLevel::Debug, message);
     }
 
     pub(crate) fn info(&self, message: &str) {
@@ -87,7 +100,11 @@ impl MainLog {
         let line = format!("{time} {} {message}\n", label(level));
         self.with_file(|file| file.write(line.as_bytes()));
         if let Some(stdout) = &self.inner.stdout {
-            stdout.write(line.as_bytes());
+            stdout.write_own(line.as_bytes());
+        }
+        if let Some(syslog) = &self.inner.syslog {
+            let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
+            syslog.write(format!("{} {message}", label(level)).as_bytes());
         }
     }
 
@@ -113,13 +130,6 @@ impl MainLog {
             apply(file);
         }
     }
-}
-
-/// Whether a path is our own standard output by one of its names.
-pub(crate) fn is_stdout(path: &Path) -> bool {
-    ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
-        .iter()
-        .any(|name| path == Path::new(name))
 }
 
 fn label(level: LogLevel) -> &'static str {

@@ -1,162 +1,355 @@
 //! Where one output of one program goes.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, os::fd::BorrowedFd, path::PathBuf};
 
 use super::{
+    Begin, Files, MainLog, Outlets,
+    capture::{Capture, Piece},
     clean::{Cleaner, Stripper},
-    file::{LogFile, Rotation},
-    stdout::Stdout,
+    file::{LogFile, Rotation, SharedFile},
+    outlet::Outlet,
+    syslog::Syslog,
+    tiers::{TierPlan, Tiers},
 };
+use crate::config::LogPattern;
 
 /// An open destination. Its methods never wait for anybody but the disk.
 #[derive(Debug)]
-pub(crate) enum Sink {
-    /// Nowhere.
-    Nothing,
-    /// One file, as configured; escape sequences are removed if a stripper is there.
-    File(LogFile, Option<Stripper>),
-    /// Our own output, unchanged.
-    Stdout(Stdout),
-    /// The raw log, the clean log, and our own output clean.
-    Tiers {
-        raw: Option<LogFile>,
-        clean: Option<LogFile>,
-        cleaner: Cleaner,
-        stdout: Stdout,
-    },
+pub(crate) struct Sink {
+    target: Target,
+    strip: Option<Stripper>,
+    capture: Option<Capture>,
+    syslog: Option<Syslog>,
+    /// The main log, where it is so detailed that it holds the output of programs, too.
+    copy: Option<(MainLog, String)>,
+    log_events: bool,
+    /// A line to look out for, and the text so far.
+    watch: Option<(LogPattern, Cleaner)>,
+    channel: Channel,
+}
+
+/// One of a program's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Stdout,
+    Stderr,
 }
 
 /// What kind of destination to open.
 #[derive(Clone, Debug)]
-pub(crate) enum SinkPlan {
+pub(crate) struct SinkPlan {
+    pub(crate) target: TargetPlan,
+    pub(crate) channel: Channel,
+    /// Whether escape sequences are removed.
+    pub(crate) strip: bool,
+    /// Bytes of captured text that are kept; 0 for no capture mode.
+    pub(crate) capture: usize,
+    /// Whether each piece of output is an event.
+    pub(crate) log_events: bool,
+    /// Whether lines go to syslog, and under which name.
+    pub(crate) syslog: Option<String>,
+    /// A line to look out for.
+    pub(crate) watch: Option<LogPattern>,
+    /// Whether output is copied into a main log of level debug, and under which name.
+    pub(crate) copy: Option<String>,
+}
+
+/// Where the text goes.
+#[derive(Clone, Debug)]
+pub(crate) enum TargetPlan {
     /// Nowhere.
     Nothing,
-    /// One file.
-    File {
-        path: PathBuf,
-        rotation: Rotation,
-        strip: bool,
-    },
-    /// Our own output.
-    Stdout,
+    /// One file, or whatever else has that name.
+    File { path: PathBuf, rotation: Rotation },
     /// Raw and clean.
-    Tiers { raw: PathBuf, clean: PathBuf },
+    Tiers(TierPlan),
+}
+
+/// What a sink needs of the daemon.
+#[derive(Clone, Debug)]
+pub(crate) struct Destinations {
+    pub(crate) outlets: Outlets,
+    pub(crate) files: Files,
+    pub(crate) log: MainLog,
+}
+
+/// Output that is an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OutputEvent {
+    Log(Channel, Vec<u8>),
+    Communication(Channel, Vec<u8>),
+    /// The line that was looked out for.
+    Seen,
+}
+
+#[derive(Debug)]
+enum Target {
+    Nothing,
+    File(SharedFile),
+    Outlet(Outlet),
+    Tiers(Box<Tiers>),
+}
+
+impl Channel {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+impl SinkPlan {
+    /// Nowhere at all.
+    pub(crate) fn nothing(channel: Channel) -> Self {
+        Self {
+            target: TargetPlan::Nothing,
+            channel,
+            strip: false,
+            capture: 0,
+            log_events: false,
+            syslog: None,
+            copy: None,
+            watch: None,
+        }
+    }
 }
 
 impl Sink {
-    /// Opens what is planned.
+    /// Opens what is planned, for a new run or for one that goes on.
     ///
     /// # Errors
     /// When the one file there is cannot be opened. A tier that cannot be opened is left out and
     /// named in `lost`: the other two still tell what happens.
     pub(crate) fn open(
         plan: &SinkPlan,
-        stdout: &Stdout,
+        destinations: &Destinations,
+        begin: Begin,
         lost: &mut Vec<String>,
     ) -> io::Result<Self> {
-        Ok(match plan {
-            SinkPlan::Nothing => Self::Nothing,
-            SinkPlan::Stdout => Self::Stdout(stdout.clone()),
-            SinkPlan::File {
-                path,
-                rotation,
-                strip,
-            } => Self::File(
-                LogFile::open(path, *rotation)?,
-                strip.then(Stripper::default),
-            ),
-            SinkPlan::Tiers { raw, clean } => Self::Tiers {
-                raw: tier(raw, lost),
-                clean: tier(clean, lost),
-                cleaner: Cleaner::default(),
-                stdout: stdout.clone(),
+        let target = match &plan.target {
+            TargetPlan::Nothing => Target::Nothing,
+            TargetPlan::File { path, rotation } => match destinations.outlets.find(path)? {
+                Some(outlet) => Target::Outlet(outlet),
+                None => Target::File(destinations.files.open(path, *rotation)?),
             },
+            TargetPlan::Tiers(plan) => {
+                let stdout = destinations.outlets.stdout();
+                Target::Tiers(Box::new(Tiers::open(plan, stdout, begin, lost)))
+            }
+        };
+        let copy = plan.copy.clone().filter(|_| destinations.log.is_debug());
+        Ok(Self {
+            target,
+            strip: plan.strip.then(Stripper::default),
+            capture: (plan.capture > 0).then(|| Capture::new(plan.capture)),
+            syslog: plan.syslog.as_deref().map(Syslog::new),
+            copy: copy.map(|name| (destinations.log.clone(), name)),
+            log_events: plan.log_events,
+            watch: plan
+                .watch
+                .clone()
+                .map(|pattern| (pattern, Cleaner::default())),
+            channel: plan.channel,
         })
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Nothing => {}
-            Self::File(file, None) => file.write(bytes),
-            Self::File(file, Some(stripper)) => {
-                let mut text = Vec::with_capacity(bytes.len());
-                stripper.strip(bytes, &mut text);
-                file.write(&text);
+    /// Whether a pipe can be moved into a file as it is, because nobody looks at what passes.
+    pub(crate) fn can_take(&self) -> bool {
+        let watched = self.strip.is_some()
+            || self.capture.is_some()
+            || self.syslog.is_some()
+            || self.copy.is_some()
+            || self.watch.is_some()
+            || self.log_events;
+        !watched
+            && match &self.target {
+                Target::File(_) => true,
+                Target::Tiers(tiers) => tiers.can_take(),
+                Target::Nothing | Target::Outlet(_) => false,
             }
-            Self::Stdout(stdout) => stdout.write(bytes),
-            Self::Tiers {
-                raw,
-                clean,
-                cleaner,
-                stdout,
-            } => {
-                if let Some(raw) = raw {
-                    raw.write(bytes);
-                }
-                let lines = cleaner.clean(bytes);
-                put(&lines, clean, stdout);
+    }
+
+    /// Moves what a pipe holds to where it belongs.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the pipe is empty; `InvalidInput` when it has to be read instead.
+    pub(crate) fn take_from(&mut self, pipe: BorrowedFd<'_>) -> io::Result<usize> {
+        match &mut self.target {
+            Target::File(file) => {
+                let mut file = file.lock();
+                let moved = file.take_from(pipe, PIECE)?;
+                file.rotate_if_full();
+                Ok(moved)
             }
+            Target::Tiers(tiers) => tiers.take_from(pipe),
+            Target::Nothing | Target::Outlet(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
+    /// Writes what was read; gives what of it is an event.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Vec<OutputEvent> {
+        let Some(capture) = &mut self.capture else {
+            let mut events = Vec::new();
+            self.log(bytes, &mut events);
+            return events;
+        };
+        let pieces = capture.take(bytes);
+        self.sort(pieces)
+    }
+
     /// Writes what was held back, at the end of a run.
-    pub(crate) fn finish(&mut self) {
-        match self {
-            Self::Tiers {
-                clean,
-                cleaner,
-                stdout,
-                ..
-            } => {
-                let lines = cleaner.finish();
-                put(&lines, clean, stdout);
-            }
-            Self::Nothing | Self::File(..) | Self::Stdout(_) => {}
+    pub(crate) fn finish(&mut self) -> Vec<OutputEvent> {
+        let held = self.capture.as_mut().map(Capture::finish);
+        let events = self.sort(held.unwrap_or_default());
+        if let Target::Tiers(tiers) = &mut self.target {
+            tiers.finish();
         }
+        events
     }
 
     /// Opens all files again.
     pub(crate) fn reopen(&mut self) {
-        self.files().for_each(LogFile::reopen);
+        match &mut self.target {
+            Target::File(file) => file.lock().reopen(),
+            Target::Tiers(tiers) => {
+                tiers.files().for_each(LogFile::reopen);
+                tiers.start_over();
+            }
+            Target::Nothing | Target::Outlet(_) => {}
+        }
     }
 
     /// Empties all files.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.files().try_for_each(LogFile::clear)
+        match &mut self.target {
+            Target::File(file) => file.lock().clear(),
+            Target::Tiers(tiers) => {
+                let cleared = tiers.files().try_for_each(LogFile::clear);
+                tiers.start_over();
+                cleared
+            }
+            Target::Nothing | Target::Outlet(_) => Ok(()),
+        }
     }
 
-    fn files(&mut self) -> impl Iterator<Item = &mut LogFile> {
-        let (first, second) = match self {
-            Self::Nothing | Self::Stdout(_) => (None, None),
-            Self::File(file, _) => (Some(file), None),
-            Self::Tiers { raw, clean, .. } => (raw.as_mut(), clean.as_mut()),
+    /// Bytes that could not be written anywhere they belong.
+    pub(crate) fn lost(&self) -> u64 {
+        let target = match &self.target {
+            Target::File(file) => file.lock().lost(),
+            Target::Tiers(tiers) => tiers.lost(),
+            Target::Nothing | Target::Outlet(_) => 0,
         };
-        first.into_iter().chain(second)
+        target + self.syslog.as_ref().map_or(0, Syslog::lost)
+    }
+
+    /// Whether the line that is looked out for has come.
+    fn sees(&mut self, text: &[u8]) -> bool {
+        let Some((pattern, cleaner)) = &mut self.watch else {
+            return false;
+        };
+        let lines = cleaner.clean(text);
+        let lines = String::from_utf8_lossy(&lines);
+        lines.lines().any(|line| pattern.matches(line))
+    }
+
+    fn sort(&mut self, pieces: Vec<Piece>) -> Vec<OutputEvent> {
+        let mut events = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Log(text) => self.log(&text, &mut events),
+                Piece::Communication(text) => {
+                    if let Some((log, name)) = &self.copy {
+                        let channel = self.channel.name();
+                        log.debug(&format!("'{name}' {channel} emitted a comm event"));
+                    }
+                    events.push(OutputEvent::Communication(self.channel, text));
+                }
+            }
+        }
+        events
+    }
+
+    fn log(&mut self, bytes: &[u8], events: &mut Vec<OutputEvent>) {
+        let mut stripped = Vec::new();
+        let text = match &mut self.strip {
+            Some(stripper) => {
+                stripper.strip(bytes, &mut stripped);
+                stripped.as_slice()
+            }
+            None => bytes,
+        };
+        if text.is_empty() {
+            return;
+        }
+        match &mut self.target {
+            Target::Nothing => {}
+            Target::File(file) => file.lock().write(text),
+            Target::Outlet(outlet) => outlet.write(text),
+            Target::Tiers(tiers) => tiers.write(text),
+        }
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write(text);
+        }
+        if let Some((log, name)) = &self.copy {
+            let channel = self.channel.name();
+            log.debug(&format!("'{name}' {channel} output:\n{}", shown(text)));
+        }
+        if self.sees(text) {
+            self.watch = None;
+            events.push(OutputEvent::Seen);
+        }
+        if self.log_events {
+            events.push(OutputEvent::Log(self.channel, text.to_vec()));
+        }
     }
 }
 
-fn put(lines: &[u8], clean: &mut Option<LogFile>, stdout: &Stdout) {
-    if lines.is_empty() {
-        return;
+/// Text as the original shows it in logs and events: what is not UTF-8 in Python's notation.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => format!("Undecodable: {}", python_bytes(bytes)),
     }
-    if let Some(clean) = clean {
-        clean.write(lines);
-    }
-    stdout.write(lines);
 }
 
-fn tier(path: &Path, lost: &mut Vec<String>) -> Option<LogFile> {
-    let opened = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| LogFile::open(path, Rotation::Old { limit: TIER_LIMIT }));
-    opened
-        .inspect_err(|error| lost.push(format!("{}: {error}", path.display())))
-        .ok()
+/// Bytes as Python writes them.
+fn python_bytes(bytes: &[u8]) -> String {
+    let quote = match (bytes.contains(&b'\''), bytes.contains(&b'"')) {
+        (true, false) => '"',
+        _ => '\'',
+    };
+    let mut text = format!("b{quote}");
+    for &byte in bytes {
+        match byte {
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b'\\' => text.push_str("\\\\"),
+            byte if char::from(byte) == quote => {
+                text.push('\\');
+                text.push(quote);
+            }
+            b' '..=b'~' => text.push(char::from(byte)),
+            byte => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text.push(quote);
+    text
 }
 
-/// Size at which a tier is set aside.
-const TIER_LIMIT: u64 = 5 << 20;
+/// Bytes that are moved at once.
+const PIECE: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_text_is_shown_as_python_shows_it() {
+        assert_eq!(shown("grün".as_bytes()), "grün");
+        assert_eq!(shown(b"\x88\n"), r"Undecodable: b'\x88\n'");
+        assert_eq!(shown(b"it's \xff"), "Undecodable: b\"it's \\xff\"");
+        assert_eq!(shown(b"\"'\\\xff"), r#"Undecodable: b'"\'\\\xff'"#);
+    }
+}

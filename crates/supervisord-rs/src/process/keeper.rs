@@ -1,37 +1,34 @@
-//! The life of one process: its output, signals to it, and its end.
+//! The life of one process: its output, its input, and its end.
 //!
-//! One task per process owns the `Child`. Signals go through it, so none is sent after the process
-//! was reaped and its number could belong to somebody else.
+//! One task per process carries output to where it belongs and tells the driver when the process
+//! has ended and all of its output is there.
 
 use std::{
     io,
-    os::unix::process::ExitStatusExt as _,
-    process::ExitStatus,
-    sync::{Arc, Mutex, PoisonError},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use nix::{errno::Errno, sys::signal::Signal, unistd::Pid};
-use supervisor_core::{Exit, Run, Scope};
-use tokio::{net::unix::pipe, process::Child, sync::mpsc};
+use nix::{errno::Errno, fcntl::OFlag};
+use supervisor_core::{Exit, Run};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::{mpsc, oneshot},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::spawn::Created;
-use crate::logs::Sink;
+use super::{Stdin, Told, spawn::OurEnds};
+use crate::{
+    logs::{OutputEvent, Sink},
+    watch::{Check, Verdict},
+};
 
 /// A process that was created and has not been forgotten.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) pid: i32,
-    stdin: pipe::Sender,
-    orders: mpsc::UnboundedSender<Order>,
-    sinks: Vec<Arc<Mutex<Sink>>>,
-}
-
-/// A signal to be delivered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Order {
-    pub(crate) number: i32,
-    pub(crate) scope: Scope,
+    stdin: Option<Stdin>,
+    sinks: Vec<SharedSink>,
 }
 
 /// What the driver is told about processes.
@@ -39,56 +36,130 @@ pub(crate) struct Order {
 pub(crate) enum Fact {
     /// It ended, and its output is where it belongs.
     Exited(Run, Exit),
-    /// A signal could not be delivered.
-    SignalFailed(Run, Errno),
-    /// Its probe succeeded.
+    /// Its readiness probe succeeded.
     Ready(Run),
+    /// It wrote something that is an event.
+    Output(Run, OutputEvent),
+    /// An event listener wrote this on its standard output.
+    ListenerSaid(Run, Vec<u8>),
+    /// bootd reaped a process that was taken over.
+    Told(Told),
+    /// It was found not to live.
+    LivenessLost(Run, String),
+    /// A command shall find out whether it lives.
+    Check(Check),
+    /// That command takes too long.
+    EndCheck(i32),
+    /// Whether it may start.
+    Conditions(Run, Verdict),
 }
 
+/// What is to be done with the standard output of a process besides logging it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Nothing.
+    Log,
+    /// It is the protocol of an event listener.
+    Protocol,
+}
+
+/// Everything the life of a process needs.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) run: Run,
+    pub(crate) pid: i32,
+    pub(crate) ends: OurEnds,
+    pub(crate) end: oneshot::Receiver<Exit>,
+    pub(crate) stdout: Sink,
+    pub(crate) stderr: Sink,
+    pub(crate) reading: Reading,
+    pub(crate) facts: mpsc::Sender<Fact>,
+}
+
+type SharedSink = Arc<Mutex<Sink>>;
+
 impl Process {
-    /// Takes over a created process. The future is its life and must be run to the end.
+    /// Takes over a process. The future is its life and must be run to the end.
+    ///
+    /// # Errors
+    /// When the descriptors cannot be watched.
     pub(crate) fn keep(
-        created: Created,
-        run: Run,
-        stdout: Sink,
-        stderr: Sink,
-        facts: mpsc::Sender<Fact>,
-    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (orders, received) = mpsc::unbounded_channel();
+        life: Life,
+    ) -> io::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
+        let Life {
+            run,
+            pid,
+            ends,
+            end,
+            stdout,
+            stderr,
+            reading,
+            facts,
+        } = life;
+        let stdin = ends.stdin.map(Stdin::open).transpose()?;
+        let (stdin, writer) = stdin.unzip();
         let stdout = Arc::new(Mutex::new(stdout));
         let stderr = Arc::new(Mutex::new(stderr));
         let process = Self {
-            pid: created.pid,
-            stdin: created.stdin,
-            orders,
+            pid,
+            stdin,
             sinks: vec![Arc::clone(&stdout), Arc::clone(&stderr)],
         };
-        let life = live(
-            Life {
-                run,
-                child: created.child,
-                pid: Pid::from_raw(created.pid),
-                orders: received,
-                facts,
-            },
-            (created.stdout, stdout),
-            created.stderr.map(|pipe| (pipe, stderr)),
-        );
-        (process, life)
+        let ended = CancellationToken::new();
+        let pump = |fd: OwnedFd, sink: SharedSink, reading| -> io::Result<Pump> {
+            Ok(Pump {
+                pipe: watched(fd)?,
+                sink,
+                reading,
+                run: run.clone(),
+                facts: facts.clone(),
+                ended: ended.clone(),
+            })
+        };
+        let output = pump(ends.stdout, stdout, reading)?;
+        let errors = ends.stderr.map(|fd| pump(fd, stderr, Reading::Log));
+        let errors = errors.transpose()?;
+        let ready = ends.notify.map(watched).transpose()?;
+        let future = async move {
+            let watch = async {
+                // The reaper that is gone took the status with it.
+                let exit = end.await.unwrap_or(LOST);
+                ended.cancel();
+                exit
+            };
+            let errors = async {
+                if let Some(errors) = errors {
+                    errors.run().await;
+                }
+            };
+            let told = async {
+                if let Some(pipe) = ready
+                    && says_ready(&pipe, &ended).await
+                {
+                    let _ = facts.send(Fact::Ready(run.clone())).await;
+                }
+            };
+            let written = async {
+                if let Some(writer) = writer {
+                    writer.run(&ended).await;
+                }
+            };
+            let (exit, (), (), (), ()) = tokio::join!(watch, output.run(), errors, told, written);
+            // Only a driver that has itself ended does not listen.
+            let _ = facts.send(Fact::Exited(run.clone(), exit)).await;
+        };
+        Ok((process, future))
     }
 
-    /// Has a signal delivered; a process that has just ended gets none.
-    pub(crate) fn order(&self, order: Order) {
-        let _ = self.orders.send(order);
-    }
-
-    /// Writes to its standard input what fits.
+    /// Writes to its standard input, in order, without waiting for the program to read.
+    ///
+    /// # Errors
+    /// `BrokenPipe` when there is no standard input any more.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = &rest[self.stdin.try_write(rest)?..];
+        match &self.stdin {
+            Some(stdin) => stdin.write(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
         }
-        Ok(())
     }
 
     /// Opens its logs again.
@@ -102,124 +173,168 @@ impl Process {
     pub(crate) fn clear_logs(&self) -> io::Result<()> {
         self.sinks.iter().try_for_each(|sink| lock(sink).clear())
     }
+
+    /// Bytes of its output that could not be written.
+    pub(crate) fn lost_output(&self) -> u64 {
+        self.sinks.iter().map(|sink| lock(sink).lost()).sum()
+    }
 }
 
-struct Life {
+/// Carries one output to its sink.
+struct Pump {
+    pipe: AsyncFd<OwnedFd>,
+    sink: SharedSink,
+    reading: Reading,
     run: Run,
-    child: Child,
-    pid: Pid,
-    orders: mpsc::UnboundedReceiver<Order>,
     facts: mpsc::Sender<Fact>,
+    ended: CancellationToken,
 }
 
-type Stream = (pipe::Receiver, Arc<Mutex<Sink>>);
-
-async fn live(mut life: Life, stdout: Stream, stderr: Option<Stream>) {
-    let ended = CancellationToken::new();
-    let watch = async {
-        let status = wait(&mut life).await;
-        ended.cancel();
-        status
-    };
-    let errors = async {
-        if let Some(stderr) = stderr {
-            pump(stderr, &ended).await;
-        }
-    };
-    let (status, (), ()) = tokio::join!(watch, pump(stdout, &ended), errors);
-    // Only a driver that has itself ended does not listen.
-    let _ = life.facts.send(Fact::Exited(life.run, status)).await;
-}
-
-async fn wait(life: &mut Life) -> Exit {
-    loop {
-        tokio::select! {
-            biased;
-            status = life.child.wait() => return status.map_or(LOST, exit),
-            Some(order) = life.orders.recv() => {
-                if let Err(errno) = deliver(life.pid, order) {
-                    let fact = Fact::SignalFailed(life.run.clone(), errno);
-                    let _ = life.facts.send(fact).await;
-                }
-            }
-        }
-    }
-}
-
-fn deliver(pid: Pid, order: Order) -> Result<(), Errno> {
-    let Ok(signal) = Signal::try_from(order.number) else {
-        return Ok(());
-    };
-    let result = match order.scope {
-        Scope::Leader => nix::sys::signal::kill(pid, signal),
-        Scope::Group => nix::sys::signal::killpg(pid, signal),
-    };
-    match result {
-        // It has ended by itself; that will be told in a moment.
-        Ok(()) | Err(Errno::ESRCH) => Ok(()),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Carries output to its sink until the pipe ends, or the process has and the pipe is empty: a
-/// descendant may hold the pipe for ever.
-async fn pump((pipe, sink): Stream, ended: &CancellationToken) {
-    let open = loop {
-        tokio::select! {
-            biased;
-            () = ended.cancelled() => break true,
-            ready = pipe.readable() => {
-                if ready.is_err() || carry(&pipe, &sink, AT_ONCE) == Carried::End {
-                    break false;
-                }
-            }
-        }
-        tokio::task::yield_now().await;
-    };
-    if open {
-        carry(&pipe, &sink, AT_END);
-    }
-    lock(&sink).finish();
-}
-
-#[derive(PartialEq, Eq)]
-enum Carried {
+/// What one move found.
+enum Moved {
     Some,
+    Bytes(Vec<u8>, Vec<OutputEvent>),
     End,
 }
 
-fn carry(pipe: &pipe::Receiver, sink: &Mutex<Sink>, reads: usize) -> Carried {
-    let mut buffer = [0u8; 16 << 10];
-    for _ in 0..reads {
-        match pipe.try_read(&mut buffer) {
-            Ok(0) => return Carried::End,
-            Ok(size) => lock(sink).write(&buffer[..size]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Carried::Some,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return Carried::End,
+impl Pump {
+    /// Runs until the pipe ends, or the process has and the pipe is empty: a descendant may hold
+    /// the pipe for ever.
+    async fn run(self) {
+        let mut buffer = Vec::new();
+        loop {
+            let moved = tokio::select! {
+                biased;
+                () = self.ended.cancelled() => break,
+                ready = self.pipe.readable() => match ready {
+                    Ok(mut guard) => match guard.try_io(|pipe| self.carry(pipe.get_ref(), &mut buffer)) {
+                        Ok(moved) => moved.unwrap_or(Moved::End),
+                        Err(_) => continue,
+                    },
+                    Err(_) => Moved::End,
+                },
+            };
+            if self.tell(moved).await {
+                return self.finish().await;
+            }
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..AT_END {
+            match self.carry(self.pipe.get_ref(), &mut buffer) {
+                Ok(moved) => {
+                    if self.tell(moved).await {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Tells the driver what it wants to know; whether that was the end.
+    async fn tell(&self, moved: Moved) -> bool {
+        match moved {
+            Moved::Some => false,
+            Moved::End => true,
+            Moved::Bytes(bytes, events) => {
+                self.pass_on(events).await;
+                if self.reading == Reading::Protocol {
+                    let said = Fact::ListenerSaid(self.run.clone(), bytes);
+                    let _ = self.facts.send(said).await;
+                }
+                false
+            }
         }
     }
-    Carried::Some
-}
 
-fn exit(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(number)) => Exit::Signal {
-            number,
-            dumped: status.core_dumped(),
-        },
-        (None, None) => LOST,
+    async fn finish(&self) {
+        let events = lock(&self.sink).finish();
+        self.pass_on(events).await;
+    }
+
+    async fn pass_on(&self, events: Vec<OutputEvent>) {
+        for event in events {
+            let _ = self.facts.send(Fact::Output(self.run.clone(), event)).await;
+        }
+    }
+
+    /// Moves what there is, once.
+    fn carry(&self, pipe: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<Moved> {
+        let mut sink = lock(&self.sink);
+        if self.reading == Reading::Log && sink.can_take() {
+            match sink.take_from(pipe.as_fd()) {
+                Ok(0) => return Ok(Moved::End),
+                Ok(_) => return Ok(Moved::Some),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                // A terminal, or a file system that cannot: it is read and written instead.
+                Err(_) => {}
+            }
+        }
+        buffer.resize(PIECE, 0);
+        let size = loop {
+            match nix::unistd::read(pipe, buffer) {
+                Err(Errno::EINTR) => {}
+                // The last holder of a terminal's other side is gone.
+                Err(Errno::EIO) => break 0,
+                result => break result?,
+            }
+        };
+        if size == 0 {
+            return Ok(Moved::End);
+        }
+        let bytes = &buffer[..size];
+        let events = sink.write(bytes);
+        let kept = match self.reading {
+            Reading::Log => Vec::new(),
+            Reading::Protocol => bytes.to_vec(),
+        };
+        Ok(Moved::Bytes(kept, events))
     }
 }
 
-fn lock(sink: &Mutex<Sink>) -> std::sync::MutexGuard<'_, Sink> {
+/// Whether a program wrote a line end on its notification descriptor before it closed it.
+async fn says_ready(pipe: &AsyncFd<OwnedFd>, ended: &CancellationToken) -> bool {
+    loop {
+        let read = pipe.async_io(Interest::READABLE, |pipe| {
+            let mut buffer = [0; 512];
+            let size = nix::unistd::read(pipe, &mut buffer)?;
+            Ok((size, buffer[..size].contains(&b'\n')))
+        });
+        let found = tokio::select! {
+            () = ended.cancelled() => return false,
+            found = read => found,
+        };
+        match found {
+            Ok((_, true)) => return true,
+            Ok((0, _)) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Makes a descriptor of ours one that the runtime watches.
+pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    use nix::fcntl::{FcntlArg, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    debug_assert!(
+        fd.as_raw_fd() > 2,
+        "our own standard descriptors are not a program's"
+    );
+    #[expect(unsafe_code, reason = "the runtime keeps the number of the descriptor")]
+    // SAFETY: the registration owns the descriptor and closes it only when it is dropped.
+    let watched = unsafe { AsyncFd::register(fd) };
+    watched.map_err(io::Error::from)
+}
+
+fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
     sink.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Somebody else took the exit status; nothing is known but that it ended.
 const LOST: Exit = Exit::Code(-1);
-/// Reads before other tasks get their turn.
-const AT_ONCE: usize = 16;
-/// Reads after the process has ended: more than the largest pipe holds.
+/// Bytes that are read at once, as in the original.
+const PIECE: usize = 128 << 10;
+/// Moves after the process has ended: more than the largest pipe holds.
 const AT_END: usize = 128;

@@ -22,7 +22,7 @@ use super::{system, terminal};
 pub(crate) struct Visit {
     pub(crate) command: Vec<String>,
     pub(crate) user: Option<String>,
-    /// Added to the environment of init.
+    /// Set in the environment, which is that of init.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) terminal: Terminal,
 }
@@ -40,7 +40,7 @@ pub(crate) enum Terminal {
 pub(crate) fn enter(seen: &Seen, visit: Visit) -> anyhow::Result<i32> {
     let init = seen.init_pid()?;
     let mut environment = environment_of(init)?;
-    environment.extend(visit.environment);
+    set_all(&mut environment, visit.environment);
     let privileges = if seen.read("privileges") == "full" {
         Privileges::Full
     } else {
@@ -114,10 +114,23 @@ fn describe(user: &User, environment: &mut Vec<(String, String)>) {
         ("HOME", home),
         ("USER", user.name.clone()),
         ("LOGNAME", user.name.clone()),
+        ("SHELL", shell),
     ];
-    environment.retain(|(key, _)| !["HOME", "USER", "LOGNAME", "SHELL"].contains(&key.as_str()));
-    environment.extend(ours.map(|(key, value)| (key.to_owned(), value)));
-    environment.push(("SHELL".to_owned(), shell));
+    set_all(
+        environment,
+        ours.map(|(key, value)| (key.to_owned(), value)),
+    );
+}
+
+/// Sets variables in the place of those of the same name: of two, programs differ in which they take.
+pub(crate) fn set_all(
+    environment: &mut Vec<(String, String)>,
+    pairs: impl IntoIterator<Item = (String, String)>,
+) {
+    for (name, value) in pairs {
+        environment.retain(|(key, _)| *key != name);
+        environment.push((name, value));
+    }
 }
 
 fn spawn(

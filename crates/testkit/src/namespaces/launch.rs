@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::fcntl::OFlag;
@@ -84,22 +85,42 @@ fn follow(init: Pid, mut report: File, mut go: File) -> anyhow::Result<File> {
 }
 
 /// Waits for init to end, forwarding what we are told. Returns the exit code: 128 + n for signal n.
-///
-/// The first request to end is TERM for init; every further one is KILL.
 pub(crate) fn wait(init: Pid) -> anyhow::Result<i32> {
-    let mut asked = false;
+    let mut asked = Asked::default();
     loop {
         let signal = handled_signals().wait().context("wait for a signal")?;
         if signal == Signal::SIGCHLD {
             if let Some(code) = exit_code(init)? {
                 return Ok(code);
             }
-        } else if asked || signal == END_AT_ONCE {
-            send(init, Signal::SIGKILL);
-        } else {
-            asked = true;
-            send(init, Signal::SIGTERM);
+        } else if let Some(signal) = asked.hear(signal, Instant::now()) {
+            send(init, signal);
         }
+    }
+}
+
+/// The requests to end so far: each kind of signal and when it first came.
+///
+/// One Ctrl-C can arrive as several signals: INT from the terminal, and TERM from a script that
+/// hears it too. So the first request of all is TERM for init, and only a signal of a kind that has
+/// come before, some time ago, asks again, which is KILL.
+#[derive(Debug, Default)]
+struct Asked {
+    heard: Vec<(Signal, Instant)>,
+}
+
+impl Asked {
+    /// What init is to be sent.
+    fn hear(&mut self, signal: Signal, now: Instant) -> Option<Signal> {
+        if signal == END_AT_ONCE {
+            return Some(Signal::SIGKILL);
+        }
+        if let Some((_, at)) = self.heard.iter().find(|(kind, _)| *kind == signal) {
+            let again = now.duration_since(*at) >= SAME_REQUEST;
+            return again.then_some(Signal::SIGKILL);
+        }
+        self.heard.push((signal, now));
+        (self.heard.len() == 1).then_some(Signal::SIGTERM)
     }
 }
 
@@ -133,6 +154,9 @@ fn handled_signals() -> SigSet {
     .collect()
 }
 
+/// Signals of one kind that come within this time are one request.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
 /// What another thread of this process sends to it to have init killed.
 pub(crate) const END_AT_ONCE: Signal = Signal::SIGUSR1;
 
@@ -140,3 +164,36 @@ pub(crate) const END_AT_ONCE: Signal = Signal::SIGUSR1;
 pub(super) const UNSHARED: u8 = b'U';
 /// An error text follows.
 pub(super) const FAILED: u8 = b'E';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_may_come_as_several_signals() {
+        let (mut asked, start) = (Asked::default(), Instant::now());
+        let mut hear = |signal, after| asked.hear(signal, start + Duration::from_millis(after));
+        assert_eq!(hear(Signal::SIGINT, 0), Some(Signal::SIGTERM));
+        assert_eq!(hear(Signal::SIGTERM, 0), None);
+        assert_eq!(hear(Signal::SIGINT, 999), None);
+        // A script may be slow to pass it on.
+        assert_eq!(hear(Signal::SIGHUP, 5000), None);
+    }
+
+    #[test]
+    fn the_same_request_later_is_a_second_one() {
+        for kind in [Signal::SIGINT, Signal::SIGTERM] {
+            let (mut asked, start) = (Asked::default(), Instant::now());
+            asked.hear(Signal::SIGINT, start);
+            asked.hear(Signal::SIGTERM, start);
+            let answer = asked.hear(kind, start + SAME_REQUEST);
+            assert_eq!(answer, Some(Signal::SIGKILL));
+        }
+    }
+
+    #[test]
+    fn who_holds_the_sandbox_ends_it_at_once() {
+        let answer = Asked::default().hear(END_AT_ONCE, Instant::now());
+        assert_eq!(answer, Some(Signal::SIGKILL));
+    }
+}

@@ -116,12 +116,6 @@ impl Builder {
         self
     }
 
-    /// Keeps all capabilities instead of those a container has.
-    #[must_use]
-    pub fn privileged(self) -> Self {
-        self.arguments(["--privileged"])
-    }
-
     /// Runs something else than `entrypoint.sh` as PID 1.
     #[must_use]
     pub fn command(mut self, command: &[&str]) -> Self {

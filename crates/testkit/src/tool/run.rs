@@ -15,6 +15,7 @@ use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, 
 
 use super::{States, exit_code, say, variables};
 use crate::checkout::Checkout;
+use crate::namespaces::enter::set_all;
 use crate::namespaces::launch::{END_AT_ONCE, launch, wait};
 use crate::namespaces::publish::{self, Bound, Publisher};
 use crate::namespaces::spec::{Bind, Name, Network, Privileges, Publish, Spec, Transfer};
@@ -137,10 +138,7 @@ impl Run {
         if self.announce_ports {
             given.extend(bound.iter().map(announcement));
         }
-        for (name, value) in given {
-            environment.retain(|(key, _)| *key != name);
-            environment.push((name, value));
-        }
+        set_all(&mut environment, given);
         let spec = Spec {
             name: self.name,
             overlay,

@@ -62,8 +62,8 @@ fn an_expired_certificate_is_replaced() {
     let key = KeyPair::generate().unwrap();
     bench
         .system
-        .put(CERTIFICATE, &params.self_signed(&key).unwrap().pem());
-    bench.system.put(KEY, &key.serialize_pem());
+        .put(CERTIFICATE, params.self_signed(&key).unwrap().pem());
+    bench.system.put(KEY, key.serialize_pem());
     let report = bench.run(run).unwrap();
     assert!(report.message.contains("expired"), "{report:?}");
 }

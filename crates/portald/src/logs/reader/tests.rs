@@ -110,3 +110,20 @@ async fn a_missing_file_waits_for_its_return() {
     fs::write(&log.path, "two\n").unwrap();
     assert_eq!(log.read().await, ["two"]);
 }
+
+#[tokio::test]
+async fn a_file_that_stays_away_is_given_up_and_one_that_is_rotated_is_not() {
+    let mut log = Fixture::new(b"one\n");
+    log.read().await;
+    let start = Instant::now();
+    assert!(!log.tail.is_gone(start));
+    fs::remove_file(&log.path).unwrap();
+    assert!(!log.tail.is_gone(start));
+    fs::write(&log.path, "two\n").unwrap();
+    assert!(!log.tail.is_gone(start + GONE));
+    fs::remove_file(&log.path).unwrap();
+    assert!(!log.tail.is_gone(start + GONE));
+    assert!(log.tail.is_gone(start + 2 * GONE));
+    log.store.forget(&log.tail.name);
+    assert!(log.store.since(&Selection::All, 0).lines.is_empty());
+}

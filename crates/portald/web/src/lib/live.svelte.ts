@@ -2,6 +2,7 @@
 
 import { LogBuffer } from "./logs.svelte";
 import type { LogBatch, Topics } from "./types";
+import { Watchdog } from "./watchdog";
 
 type Name = keyof Topics;
 const NAMES: Name[] = ["instance", "apps", "services", "system", "gpu", "boot", "tunnels", "events", "logs"];
@@ -28,14 +29,19 @@ class Live {
   private socket: WebSocket | undefined;
   private pause = FIRST_PAUSE;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly watchdog = new Watchdog(PATIENCE);
 
   start() {
     document.addEventListener("visibilitychange", () => {
+      this.watchdog.feed(Date.now());
       if (document.hidden) this.wish();
       else if (this.connected) this.wish();
       else this.connect();
     });
     addEventListener("online", () => this.connect());
+    setInterval(() => {
+      if (this.socket && this.watchdog.barks(Date.now(), document.hidden)) this.reconnect();
+    }, LOOK);
     this.connect();
   }
 
@@ -57,20 +63,33 @@ class Live {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/api/v1/stream`);
     this.socket = socket;
+    this.watchdog.feed(Date.now());
     socket.onopen = () => {
       this.connected = true;
       this.pause = FIRST_PAUSE;
       this.wish();
     };
-    socket.onmessage = (message) => this.take(JSON.parse(message.data as string));
+    socket.onmessage = (message) => {
+      if (this.socket === socket) this.take(JSON.parse(message.data as string));
+    };
     socket.onclose = () => {
       if (this.socket !== socket) return;
+      this.socket = undefined;
       this.connected = false;
       const wait = this.pause * (0.75 + Math.random() / 2);
       this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
       this.retryAt = Date.now() + wait;
       this.timer = setTimeout(() => this.connect(), wait);
     };
+  }
+
+  /** Gives a silent connection up; its end can take minutes to be told. */
+  private reconnect() {
+    const silent = this.socket;
+    this.socket = undefined;
+    this.connected = false;
+    silent?.close();
+    this.connect();
   }
 
   /** Tells portald what this tab wants to hear; nothing while nobody looks at it. */
@@ -82,14 +101,18 @@ class Live {
     this.socket.send(JSON.stringify({ sub: document.hidden ? [] : NAMES, log }));
   }
 
-  private take(message: LogBatch | { topic: Name; data: never }) {
+  private take(message: LogBatch | { topic: Name; data: never } | { topic: "beat" }) {
     this.heard = Date.now();
+    this.watchdog.feed(this.heard);
     if (message.topic === "log") this.log.take(message);
-    else if (NAMES.includes(message.topic)) this[message.topic] = message.data;
+    else if (message.topic !== "beat" && NAMES.includes(message.topic)) this[message.topic] = message.data;
   }
 }
 
 const FIRST_PAUSE = 300;
 const LONGEST_PAUSE = 10_000;
+/** Silence after which a connection counts as dead; portald sends something every ten seconds at least. */
+const PATIENCE = 15_000;
+const LOOK = 5_000;
 
 export const live = new Live();

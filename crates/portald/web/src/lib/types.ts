@@ -45,6 +45,8 @@ export interface App {
   internal_port: number;
   outside_port: number | null;
   open_path: string;
+  /** Null while nobody has said. */
+  scheme: "http" | "https" | null;
   state: AppState;
   reason: string;
   is_portal: boolean;
@@ -114,7 +116,7 @@ export interface System {
   memory_used_bytes: number | null;
   memory_total_bytes: number | null;
   memory_limited: boolean;
-  disks: { path: string; total_bytes: number; used_bytes: number }[];
+  disks: { path: string; total_bytes: number; used_bytes: number; problem: string }[];
   interval_seconds: number;
   cpu_history: number[];
   memory_history: number[];

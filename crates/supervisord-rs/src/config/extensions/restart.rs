@@ -38,15 +38,15 @@ impl Default for RestartPolicy {
 }
 
 impl RestartPolicy {
-    /// The pause before the start that follows `ends` ends in a row (from 1); `random` is from 0
-    /// to 1. `None` where nothing is configured.
-    pub fn pause(&self, ends: u32, random: f64) -> Option<Duration> {
-        let first = self.delay?.as_secs_f64();
-        let rounds = i32::try_from(ends.saturating_sub(1)).unwrap_or(i32::MAX);
-        let longest = self.delay_max.unwrap_or(LONGEST).as_secs_f64();
-        let pause = (first * self.backoff.number().powi(rounds)).min(longest);
-        let spread = 1.0 + self.jitter.number() * (random.clamp(0.0, 1.0) * 2.0 - 1.0);
-        Some(Duration::from_secs_f64((pause * spread).max(0.0)))
+    /// What the core needs to know.
+    pub fn spec(&self) -> supervisor_core::RestartPolicy {
+        let original = supervisor_core::RestartPolicy::default();
+        supervisor_core::RestartPolicy {
+            delay: self.delay.unwrap_or(original.delay),
+            factor: self.backoff.number(),
+            max: self.delay_max.unwrap_or(original.max),
+            jitter: self.jitter.number(),
+        }
     }
 }
 
@@ -91,23 +91,6 @@ const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_pause_grows_to_its_limit_and_jitter_stays_within_its_part() {
-        let policy = RestartPolicy {
-            delay: Some(Duration::from_secs(2)),
-            backoff: Thousandths(2000),
-            delay_max: Some(Duration::from_secs(10)),
-            jitter: Thousandths(500),
-        };
-        let pause = |ends, random| policy.pause(ends, random).unwrap().as_secs_f64();
-        assert_eq!(
-            [1, 2, 3, 4, u32::MAX].map(|ends| pause(ends, 0.5)),
-            [2.0, 4.0, 8.0, 10.0, 10.0]
-        );
-        assert_eq!([pause(1, 0.0), pause(1, 1.0)], [1.0, 3.0]);
-        assert_eq!(RestartPolicy::default().pause(3, 0.5), None);
-    }
 
     #[test]
     fn numbers_have_limits() {

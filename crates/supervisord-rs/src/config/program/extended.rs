@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{FIRST_INTERVAL, Kind, ProgramConfig};
+use super::{Kind, ProgramConfig};
 use crate::config::{
     Limits, Liveness, LivenessProbe, Readiness, ReadinessProbe, RestartPolicy, Thousandths,
     extensions::{
@@ -37,7 +37,6 @@ pub(super) fn of_one(
     config: &mut ProgramConfig,
 ) -> Vec<Wish> {
     config.readiness = readiness(form, names);
-    config.mirror_readiness();
     config.liveness = liveness(form, names);
     config.start_when = form.value("start_when", names, Vec::new(), start_conditions);
     config.env_files = form.value("env_file", names, Vec::new(), env_files);
@@ -201,3 +200,6 @@ fn exit_on_fatal(text: &str) -> Result<Option<u8>, String> {
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const SLOWEST: Duration = Duration::from_secs(60);
+
+/// Pause after the first failed question.
+const FIRST_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,0 +1,13 @@
+//! Events and the programs that listen to them.
+//!
+//! Pure: the driver says what happened and what listeners said, and asks what to write to whom.
+
+mod listener;
+mod payload;
+mod pool;
+
+pub(crate) use self::{
+    listener::{Heard, Listener},
+    payload::{Change, Event},
+    pool::{Overflow, Pools},
+};

@@ -1,0 +1,291 @@
+//! What bootd keeps for us: the pipes and exit statuses of our programs, in case we die.
+//!
+//! The protocol is in `docs/design/survival.md`. Sending never waits longer than [`PATIENCE`]: a
+//! bootd that does not read costs the program its survival, not us our work.
+
+use std::{
+    io::{self, IoSlice},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use nix::{
+    cmsg_space,
+    errno::Errno,
+    poll::{PollFd, PollFlags, poll},
+    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg},
+};
+use serde::{Deserialize, Serialize};
+use supervisor_core::Exit;
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::{OurEnds, channel, reaper::ticks};
+
+/// Our end of the channel to bootd.
+#[derive(Clone, Debug)]
+pub(crate) struct Custody {
+    socket: Arc<AsyncFd<OwnedFd>>,
+}
+
+/// A program that bootd kept for us.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) run: String,
+    pub(crate) pid: i32,
+    /// Start of the process after boot.
+    pub(crate) started: Duration,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) ends: OurEnds,
+}
+
+/// The end of a process that bootd reaped for us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) pid: i32,
+    pub(crate) exit: Exit,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Saying<'a> {
+    Hello {
+        pid: u32,
+        epoch: u64,
+        version: u32,
+    },
+    Hold {
+        run: &'a str,
+        ends: &'a [&'static str],
+    },
+    Bind {
+        run: &'a str,
+        pid: i32,
+    },
+    Release {
+        run: &'a str,
+    },
+    End {
+        code: u8,
+        reason: &'a str,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Hearing {
+    Held {
+        run: String,
+        pid: i32,
+        started: u64,
+        ends: Vec<String>,
+        exit: Option<WireExit>,
+    },
+    Welcome {
+        epoch: u64,
+        /// How many were said to be held.
+        #[serde(default)]
+        held: usize,
+    },
+    Exited {
+        pid: i32,
+        exit: WireExit,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum WireExit {
+    Code { code: i32 },
+    Signal { signal: i32, dumped: bool },
+}
+
+impl From<WireExit> for Exit {
+    fn from(exit: WireExit) -> Self {
+        match exit {
+            WireExit::Code { code } => Self::Code(code),
+            WireExit::Signal { signal, dumped } => Self::Signal {
+                number: signal,
+                dumped,
+            },
+        }
+    }
+}
+
+impl Custody {
+    /// Takes over the descriptor that bootd handed down.
+    pub(crate) fn adopt(value: &str) -> Result<Self, channel::ChannelError> {
+        Ok(Self {
+            socket: Arc::new(channel::adopt(value)?),
+        })
+    }
+
+    /// Says who we are; gives bootd's own epoch and what it kept.
+    pub(crate) async fn greet(&self, epoch: u64) -> io::Result<(u64, Vec<Held>)> {
+        let hello = Saying::Hello {
+            pid: std::process::id(),
+            epoch,
+            version: 2,
+        };
+        self.say(&hello, &[])?;
+        let mut kept = Vec::new();
+        loop {
+            let (hearing, fds) = self.hear().await?;
+            match hearing {
+                Hearing::Held {
+                    run,
+                    pid,
+                    started,
+                    ends,
+                    exit,
+                } => kept.extend(ours(&ends, fds).map(|ends| Held {
+                    run,
+                    pid,
+                    started: ticks(started),
+                    exit: exit.map(Exit::from),
+                    ends,
+                })),
+                Hearing::Welcome { epoch, held } => {
+                    if held != kept.len() {
+                        tracing::warn!(held, received = kept.len(), "bootd kept more than arrived");
+                    }
+                    return Ok((epoch, kept));
+                }
+                Hearing::Exited { .. } => {}
+            }
+        }
+    }
+
+    /// The next end of a process that bootd reaped for us.
+    pub(crate) async fn told(&self) -> io::Result<Told> {
+        loop {
+            if let (Hearing::Exited { pid, exit }, _) = self.hear().await? {
+                return Ok(Told {
+                    pid,
+                    exit: exit.into(),
+                });
+            }
+        }
+    }
+
+    /// Has the ends of a process kept that is about to be created.
+    pub(crate) fn hold(&self, run: &str, ends: &OurEnds) -> io::Result<()> {
+        let named: Vec<(&'static str, &OwnedFd)> = [
+            ("stdin", ends.stdin.as_ref()),
+            ("stdout", Some(&ends.stdout)),
+            ("stderr", ends.stderr.as_ref()),
+            ("notify", ends.notify.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, fd)| Some((name, fd?)))
+        .collect();
+        let names: Vec<_> = named.iter().map(|(name, _)| *name).collect();
+        let fds: Vec<_> = named.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
+        self.say(&Saying::Hold { run, ends: &names }, &fds)
+    }
+
+    /// Says which process it became.
+    pub(crate) fn bind(&self, run: &str, pid: i32) -> io::Result<()> {
+        self.say(&Saying::Bind { run, pid }, &[])
+    }
+
+    /// Has it forgotten.
+    pub(crate) fn release(&self, run: &str) -> io::Result<()> {
+        self.say(&Saying::Release { run }, &[])
+    }
+
+    /// Asks for the end of the whole instance with an exit code.
+    pub(crate) fn end(&self, code: u8, reason: &str) -> io::Result<()> {
+        self.say(&Saying::End { code, reason }, &[])
+    }
+
+    fn say(&self, saying: &Saying<'_>, fds: &[RawFd]) -> io::Result<()> {
+        let text = serde_json::to_vec(saying)?;
+        let socket = self.socket.get_ref();
+        let rights = [ControlMessage::ScmRights(fds)];
+        let control: &[ControlMessage<'_>] = if fds.is_empty() { &[] } else { &rights };
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        loop {
+            let parts = [IoSlice::new(&text)];
+            match sendmsg::<()>(socket.as_raw_fd(), &parts, control, flags, None) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => wait_for_room(socket.as_fd())?,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    async fn hear(&self) -> io::Result<(Hearing, Vec<OwnedFd>)> {
+        let received = self
+            .socket
+            .async_io(Interest::READABLE, |socket| receive(socket.as_fd()));
+        let (text, fds) = received.await?;
+        if text.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok((serde_json::from_slice(&text)?, fds))
+    }
+}
+
+fn receive(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let mut text = vec![0; LONGEST];
+    let mut space = cmsg_space!([RawFd; 4]);
+    let (size, fds) = {
+        let mut parts = [io::IoSliceMut::new(&mut text)];
+        let message = recvmsg::<()>(
+            socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut space),
+            MsgFlags::MSG_CMSG_CLOEXEC,
+        )?;
+        let mut fds = Vec::new();
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(received) = control {
+                fds.extend(received);
+            }
+        }
+        (message.bytes, fds)
+    };
+    text.truncate(size);
+    let owned = fds.into_iter().map(|fd| {
+        #[expect(unsafe_code, reason = "received descriptors are bare numbers")]
+        // SAFETY: the kernel just made the number for us and nobody else knows it.
+        unsafe {
+            OwnedFd::from_raw_fd(fd)
+        }
+    });
+    Ok((text, owned.collect()))
+}
+
+/// The ends by their names; without an output there is nothing to take over.
+fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
+    let (mut stdin, mut stdout, mut stderr, mut notify) = (None, None, None, None);
+    for (name, fd) in names.iter().zip(fds) {
+        match name.as_str() {
+            "stdin" => stdin = Some(fd),
+            "stdout" => stdout = Some(fd),
+            "stderr" => stderr = Some(fd),
+            "notify" => notify = Some(fd),
+            _ => {}
+        }
+    }
+    Some(OurEnds {
+        stdin,
+        stdout: stdout?,
+        stderr,
+        notify,
+    })
+}
+
+fn wait_for_room(socket: BorrowedFd<'_>) -> io::Result<()> {
+    match poll(&mut [PollFd::new(socket, PollFlags::POLLOUT)], PATIENCE) {
+        Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Milliseconds that we wait for room in the channel.
+const PATIENCE: u8 = 100;
+const LONGEST: usize = 4096;
