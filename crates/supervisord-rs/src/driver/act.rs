@@ -37,6 +37,9 @@ impl Driver {
                 let _ = reply.send(self.write(&program, &bytes));
             }
             Request::ClearLogs(target, reply) => self.clear(&target, &reply),
+            Request::Settle(reply) => {
+                let _ = reply.send(());
+            }
             Request::RemoteEvent { kind, data } => self.notify(Event::remote(&kind, &data)),
             Request::Reexec(reply) => {
                 let _ = reply.send(self.reexec());

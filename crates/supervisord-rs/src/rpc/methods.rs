@@ -6,7 +6,7 @@ use super::{
     info::{config_info, process_info, structure},
     logs::Channel,
     names,
-    params::Params,
+    params::{Params, spread},
     system,
 };
 use crate::{
@@ -59,13 +59,10 @@ impl Methods {
                     "Recursive system.multicall forbidden",
                 )),
                 Some(method) => {
-                    let params = match call.member("params") {
-                        None => Some(&[][..]),
-                        Some(params) => params.as_array(),
-                    };
+                    let params = call.member("params").map_or(Ok(Vec::new()), spread);
                     match params {
-                        None => Err(Fault::bare(FaultCode::IncorrectParameters)),
-                        Some(params) => self.call_one(method, Params::new(params.to_vec())).await,
+                        Ok(params) => self.call_one(method, Params::new(params)).await,
+                        Err(fault) => Err(fault),
                     }
                 }
             };

@@ -60,12 +60,29 @@ impl Params {
         }
     }
 
-    /// A text or number, as text.
-    pub(super) fn text_or_number(&mut self) -> Result<String, Fault> {
-        match self.0.next() {
-            Some(Value::Text(text)) => Ok(text),
-            Some(number @ (Value::Int(_) | Value::Bool(_) | Value::Double(_))) => Ok(told(&number)),
-            Some(Value::Stored(_) | Value::Array(_) | Value::Struct(_)) | None => Err(incorrect()),
+    /// A signal: a number, or a text that may be one.
+    pub(super) fn signal(&mut self) -> Result<String, Fault> {
+        match self.0.as_slice().first() {
+            Some(Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
+                self.int().map(|number| number.to_string())
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// Anything, as text.
+    pub(super) fn anything(&mut self) -> Result<String, Fault> {
+        self.0
+            .next()
+            .map(|value| told(&value))
+            .ok_or_else(incorrect)
+    }
+
+    /// Anything that can be looked up in a table, as text.
+    pub(super) fn key(&mut self) -> Result<String, Fault> {
+        match self.0.as_slice().first() {
+            Some(Value::Array(_) | Value::Struct(_)) => Err(incorrect()),
+            _ => self.anything(),
         }
     }
 
@@ -118,6 +135,17 @@ fn told(value: &Value) -> String {
             let members: Vec<_> = members.iter().map(member).collect();
             format!("{{{}}}", members.join(", "))
         }
+    }
+}
+
+/// The parameters that Python makes of a value where it wants a list: the characters of a text, the
+/// names of a struct.
+pub(super) fn spread(value: &Value) -> Result<Vec<Value>, Fault> {
+    match value {
+        Value::Array(values) => Ok(values.clone()),
+        Value::Struct(members) => Ok(members.iter().map(|(name, _)| Value::text(name)).collect()),
+        Value::Text(text) => Ok(text.chars().map(Value::text).collect()),
+        Value::Int(_) | Value::Bool(_) | Value::Double(_) | Value::Stored(_) => Err(incorrect()),
     }
 }
 

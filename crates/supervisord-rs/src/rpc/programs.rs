@@ -42,7 +42,7 @@ impl Methods {
         action: Action,
         mut params: Params,
     ) -> Result<Value, Fault> {
-        let name = params.text()?;
+        let name = params.key()?;
         let wait = waiting(params.flag(true));
         self.group_action(action, name.clone(), &name, wait).await
     }
@@ -84,7 +84,7 @@ impl Methods {
     }
 
     pub(super) async fn signal_one(&self, mut params: Params) -> Result<Value, Fault> {
-        let (name, signal) = (params.text()?, params.text_or_number()?);
+        let (name, signal) = (params.text()?, params.signal()?);
         let bad_name = || Fault::new(FaultCode::BadName, &*name);
         let id = match names::target(&name) {
             Target::One(id) => id,
@@ -103,7 +103,7 @@ impl Methods {
     }
 
     pub(super) async fn signal_group(&self, mut params: Params) -> Result<Value, Fault> {
-        let (group, signal) = (params.text()?, params.text_or_number()?);
+        let (group, signal) = (params.key()?, params.signal()?);
         if !self.handle.snapshot().has_group(&group) {
             return Err(Fault::new(FaultCode::BadName, group));
         }
@@ -111,7 +111,7 @@ impl Methods {
     }
 
     pub(super) async fn signal_all(&self, mut params: Params) -> Result<Value, Fault> {
-        let signal = params.text_or_number()?;
+        let signal = params.signal()?;
         self.signal_many(Target::All, &signal).await
     }
 
@@ -170,7 +170,7 @@ impl Methods {
     }
 
     pub(super) async fn remote_event(&self, mut params: Params) -> Result<Value, Fault> {
-        let (kind, data) = (params.text_or_number()?, params.text_or_number()?);
+        let (kind, data) = (params.anything()?, params.anything()?);
         self.handle
             .send(Request::RemoteEvent { kind, data })
             .await?;
@@ -178,7 +178,7 @@ impl Methods {
     }
 
     pub(super) async fn add_group(&self, mut params: Params) -> Result<Value, Fault> {
-        let name = params.text()?;
+        let name = params.anything()?;
         self.handle
             .ask(|reply| Request::AddGroup(name, reply))
             .await?;
@@ -186,7 +186,7 @@ impl Methods {
     }
 
     pub(super) async fn remove_group(&self, mut params: Params) -> Result<Value, Fault> {
-        let name = params.text()?;
+        let name = params.key()?;
         self.handle
             .ask(|reply| Request::RemoveGroup(name, reply))
             .await?;
