@@ -2,7 +2,8 @@
 
 use crate::support::{BAD, Bench, KILL, KILLED, OK, TERM, id, instant, millis, program, seconds};
 use supervisor_core::{
-    Admission, Announcement, Autorestart, Command, Deny, Mood, Patience, ProgramSpec, StateName,
+    Admission, Announcement, Autorestart, Command, Deny, Mood, Patience, Probed, ProgramSpec,
+    StateName,
 };
 
 #[test]
@@ -196,6 +197,22 @@ fn what_was_to_start_again_does_not() {
     assert_eq!(bench.state("c"), StateName::Stopped);
     bench.pass(seconds(60));
     assert_eq!(bench.spawned().len(), 3);
+}
+
+#[test]
+fn readiness_does_not_matter_any_more() {
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            probed: Probed::Yes,
+            ready_within: Some(seconds(5)),
+            ..at("low", 1)
+        },
+        at("high", 9),
+    ]);
+    bench.shut_down(Patience::Own);
+    bench.pass(seconds(8));
+    assert_eq!(bench.state("low"), StateName::Running, "it is not its turn");
+    assert_eq!(bench.stopped(), ["high"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! In a shutdown, what others depend on stops last.
 
 use crate::support::{Bench, KILL, KILLED, OK, TERM, instant, on, on_group, seconds};
-use supervisor_core::{Dependency, DependencyCondition::Started, Patience, ProgramSpec};
+use supervisor_core::{Dependency, DependencyCondition::Started, Patience, ProgramSpec, StateName};
 
 #[test]
 fn a_program_is_told_when_those_that_depend_on_it_have_ended() {
@@ -91,6 +91,33 @@ fn who_does_not_run_is_not_waited_for() {
     bench.exit("app", OK);
     bench.shut_down(Patience::Own);
     assert_eq!(bench.stopped(), ["db"]);
+}
+
+#[test]
+fn who_is_in_backoff_is_given_up_when_its_priority_has_its_turn_whoever_depends_on_it() {
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            startsecs: seconds(1),
+            ..instant("db")
+        },
+        dependent("app", vec![on("db", Started)]),
+        ProgramSpec {
+            priority: 1,
+            ..dependent("low", vec![on("db", Started)])
+        },
+    ]);
+    bench.pass(seconds(1));
+    let _ = bench.restart("db");
+    bench.exit("db", OK);
+    bench.exit("db", OK);
+    assert_eq!(bench.state("db"), StateName::Backoff);
+    bench.shut_down(Patience::Own);
+    assert_eq!(bench.state("db"), StateName::Fatal);
+    assert_eq!(
+        bench.stopped(),
+        ["db", "app"],
+        "the restart, then the shutdown"
+    );
 }
 
 #[test]
