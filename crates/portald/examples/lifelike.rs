@@ -201,6 +201,7 @@ fn programs(now: u64) -> supervisor::SupervisorSnapshot {
             text: "autorestart=perhaps is not true, false or unexpected".to_owned(),
         }],
         shutting_down: false,
+        dropped_output_bytes: 0,
     }
 }
 
@@ -251,6 +252,7 @@ fn program(
         command: command.to_owned(),
         autostart: state != State::Stopped,
         defined_in: format!("/etc/supervisor/conf.d/{name}.conf"),
+        ..supervisor::Program::default()
     }
 }
 

@@ -118,6 +118,7 @@ fn describe(program: &Program) -> String {
     // While all goes as asked, the detail is a pid or a date that nobody waits for.
     match program.state() {
         ProgramState::Running => plain("runs and does not listen yet"),
+        ProgramState::Waiting => known("is held back"),
         ProgramState::Starting => plain("is starting"),
         ProgramState::Backoff => known("ended too early and is started again"),
         ProgramState::Stopped => plain("is stopped; start it in the portal"),
