@@ -30,13 +30,13 @@ pub(crate) async fn open(
     tasks: &Tasks,
 ) -> Result<(), String> {
     let mut doors = Vec::new();
-    for inet in config.inet.iter() {
+    for inet in &config.inet {
         let door = Door::inet(inet).await.map_err(|error| error.to_string())?;
-        doors.push(("inet_http_server", door, inet.credentials.clone()));
+        doors.push((inet.section.as_str(), door, inet.credentials.clone()));
     }
-    for unix in config.unix.iter() {
+    for unix in &config.unix {
         let door = Door::unix(unix).map_err(|error| error.to_string())?;
-        doors.push(("unix_http_server", door, unix.credentials.clone()));
+        doors.push((unix.section.as_str(), door, unix.credentials.clone()));
     }
     for (section, door, credentials) in doors {
         if config.rpc {
