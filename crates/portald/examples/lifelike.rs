@@ -200,8 +200,7 @@ fn programs(now: u64) -> supervisor::SupervisorSnapshot {
             section: "program:extra".to_owned(),
             text: "autorestart=perhaps is not true, false or unexpected".to_owned(),
         }],
-        shutting_down: false,
-        dropped_output_bytes: 0,
+        ..supervisor::SupervisorSnapshot::default()
     }
 }
 
