@@ -48,10 +48,9 @@ fn the_documented_configuration_means_what_is_said() {
     let liveness = api.liveness.as_ref().unwrap();
     assert_eq!(liveness.failures, 3);
     assert_eq!(liveness.interval, Duration::from_secs(10));
-    assert_eq!(
-        (api.restart.delay, api.restart.backoff.number()),
-        (Some(Duration::from_secs(1)), 2.0)
-    );
+    assert_eq!(api.restart.delay, Some(Duration::from_secs(1)));
+    assert_eq!(api.restart.delay_max, Some(Duration::from_secs(60)));
+    assert_eq!(api.restart.spec().factor, 2.0);
     let migrate = program(&config, "migrate");
     assert!(migrate.oneshot);
     assert_eq!(migrate.exit_on_fatal, Some(70));
