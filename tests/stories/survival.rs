@@ -195,7 +195,12 @@ fn a_daemon_that_hangs_is_seen_and_forgiven() -> Result<()> {
 #[test]
 fn a_thousand_orphans_leave_no_zombie() -> Result<()> {
     let instance = Instance::boot("orphans")?;
-    instance.sh("for i in $(seq 1000); do (setsid sleep 0.01 &) ; done")?;
+    // They end when their parents are gone for sure: a shell that is still there reaps its own.
+    instance.sh(
+        "for i in $(seq 1000); do (setsid sleep 4242 >/dev/null 2>&1 &) ; done
+         until [ \"$(pgrep -fxc 'sleep 4242')\" = 1000 ]; do :; done
+         pkill -fx 'sleep 4242'",
+    )?;
     wait_for("bootd to have reaped them", SOON, || {
         let boot = instance.snapshot("bootd").ok()?;
         let reaped: u64 = boot["orphansReaped"].as_str()?.parse().ok()?;
