@@ -129,10 +129,7 @@ fn ctrl_c_ends_an_instance_in_the_foreground_in_order() -> Result<()> {
     })
     .with_context(said)?;
     // A terminal sends it to the whole foreground group.
-    killpg(
-        Pid::from_raw(i32::try_from(run.id())?),
-        Signal::SIGINT,
-    )?;
+    killpg(Pid::from_raw(i32::try_from(run.id())?), Signal::SIGINT)?;
     run.wait()?;
     assert!(said().contains("bootd stopped"), "{}", said());
     assert!(curl(&[&format!("https://127.0.0.1:{}/", made.portal)]).is_err());
@@ -172,6 +169,10 @@ fn ports_without_the_portal_are_an_instance_without_a_link() -> Result<()> {
     made.ports = format!("{}:8080", free_port());
     let up = made.make(&["run", "DETACH=1"])?;
     assert!(up.status.success(), "{}", text(&up));
-    assert!(text(&up).contains("1111 is not among PORTS"), "{}", text(&up));
+    assert!(
+        text(&up).contains("1111 is not among PORTS"),
+        "{}",
+        text(&up)
+    );
     Ok(())
 }

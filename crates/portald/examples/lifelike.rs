@@ -202,7 +202,7 @@ fn programs(now: u64) -> supervisor::SupervisorSnapshot {
             section: "program:extra".to_owned(),
             text: "autorestart=perhaps is not true, false or unexpected".to_owned(),
         }],
-        shutting_down: false,
+        ..supervisor::SupervisorSnapshot::default()
     }
 }
 
@@ -253,6 +253,7 @@ fn program(
         command: command.to_owned(),
         autostart: state != State::Stopped,
         defined_in: format!("/etc/supervisor/conf.d/{name}.conf"),
+        ..supervisor::Program::default()
     }
 }
 

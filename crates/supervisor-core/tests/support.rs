@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use supervisor_core::{
-    Admission, Announcement, Command, Core, Effect, Exit, GroupSpec, Input, ProgramId, ProgramSpec,
-    ProgramView, Run, StateName,
+    Admission, Announcement, Command, Core, Dependency, DependencyCondition, DependencyTarget,
+    Effect, Exit, GroupSpec, Inherited, Input, Patience, ProgramId, ProgramSpec, ProgramView, Run,
+    StateName,
 };
 
 /// A core, its clock, and everything it asked for.
@@ -18,7 +19,7 @@ pub(crate) struct Bench {
 }
 
 /// What becomes of a spawn.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spawning {
     Works,
     Fails,
@@ -40,20 +41,56 @@ impl Bench {
     pub(crate) fn with(programs: Vec<ProgramSpec>) -> Self {
         let mut bench = Self::new();
         for program in programs {
-            let group = GroupSpec {
-                name: program.id.group.clone(),
-                priority: program.priority,
-                programs: vec![program],
-            };
-            assert_eq!(
-                bench.command(Command::AddGroup {
-                    spec: group,
-                    inherited: Vec::new(),
-                }),
-                Admission::Accepted
-            );
+            bench.add(program);
         }
         bench
+    }
+
+    /// Adds a program as a group of its own.
+    pub(crate) fn add(&mut self, program: ProgramSpec) {
+        let (name, priority) = (program.id.group.clone(), program.priority);
+        self.group(&name, priority, vec![program]);
+    }
+
+    pub(crate) fn group(&mut self, name: &str, priority: i64, programs: Vec<ProgramSpec>) {
+        self.take_over(name, priority, programs, Vec::new());
+    }
+
+    pub(crate) fn take_over(
+        &mut self,
+        name: &str,
+        priority: i64,
+        programs: Vec<ProgramSpec>,
+        inherited: Vec<(ProgramId, Inherited)>,
+    ) {
+        let spec = GroupSpec {
+            name: name.into(),
+            priority,
+            programs,
+        };
+        let admission = self.command(Command::AddGroup { spec, inherited });
+        assert_eq!(admission, Admission::Accepted);
+    }
+
+    pub(crate) fn remove(&mut self, group: &str) -> Admission {
+        self.command(Command::RemoveGroup(group.into()))
+    }
+
+    pub(crate) fn begin(&mut self, name: &str) -> Admission {
+        self.command(Command::Start(id(name)))
+    }
+
+    pub(crate) fn stop(&mut self, name: &str) -> Admission {
+        self.command(Command::Stop(id(name)))
+    }
+
+    pub(crate) fn restart(&mut self, name: &str) -> Admission {
+        self.command(Command::Restart(id(name)))
+    }
+
+    pub(crate) fn shut_down(&mut self, patience: Patience) {
+        let admission = self.command(Command::Shutdown(patience));
+        assert_eq!(admission, Admission::Accepted);
     }
 
     pub(crate) fn command(&mut self, command: Command) -> Admission {
@@ -82,6 +119,16 @@ impl Bench {
         let _ = self.input(Input::Exited { run, exit });
     }
 
+    pub(crate) fn ready(&mut self, name: &str) {
+        let run = self.run(name);
+        let _ = self.input(Input::BecameReady(run));
+    }
+
+    pub(crate) fn unalive(&mut self, name: &str) -> Admission {
+        let (run, reason) = (self.run(name), "no answer".to_owned());
+        self.input(Input::LivenessLost { run, reason })
+    }
+
     pub(crate) fn run(&self, name: &str) -> Run {
         Run {
             program: id(name),
@@ -104,26 +151,71 @@ impl Bench {
         times.map(|(at, _)| at.as_secs_f64()).collect()
     }
 
+    /// The programs in the order of their spawns.
+    pub(crate) fn spawned(&self) -> Vec<String> {
+        let spawn = |(_, effect): &(Duration, Effect)| {
+            let Effect::Spawn(run) = effect else {
+                return None;
+            };
+            Some(run.program.to_string())
+        };
+        self.log.iter().filter_map(spawn).collect()
+    }
+
     /// Signals sent so far: second, program, number.
     pub(crate) fn signals(&self) -> Vec<(f64, String, i32)> {
-        let signal = |(at, effect): &(Duration, Effect)| match effect {
-            Effect::Signal { run, number, .. } => {
-                Some((at.as_secs_f64(), run.program.to_string(), *number))
-            }
-            Effect::Spawn(_)
-            | Effect::Probe(_)
-            | Effect::CheckConditions(_)
-            | Effect::ForgetConditions(_)
-            | Effect::Announce(_)
-            | Effect::Drained => None,
+        let signal = |(at, effect): &(Duration, Effect)| {
+            let Effect::Signal { run, number, .. } = effect else {
+                return None;
+            };
+            Some((at.as_secs_f64(), run.program.to_string(), *number))
         };
         self.log.iter().filter_map(signal).collect()
     }
 
-    pub(crate) fn announced(&self, wanted: impl Fn(&Announcement) -> bool) -> bool {
-        self.log
-            .iter()
-            .any(|(_, effect)| matches!(effect, Effect::Announce(told) if wanted(told)))
+    /// The programs in the order of their stop signals.
+    pub(crate) fn stopped(&self) -> Vec<String> {
+        let signals = self.signals().into_iter();
+        let stops = signals.filter(|(_, _, number)| *number == TERM);
+        stops.map(|(_, name, _)| name).collect()
+    }
+
+    /// Everything announced so far.
+    pub(crate) fn told(&self) -> Vec<Announcement> {
+        let told = |(_, effect): &(Duration, Effect)| {
+            let Effect::Announce(told) = effect else {
+                return None;
+            };
+            Some(told.clone())
+        };
+        self.log.iter().filter_map(told).collect()
+    }
+
+    /// The transitions of a program: where to, failed starts so far, whether expected.
+    pub(crate) fn entered(&self, name: &str) -> Vec<(StateName, u32, Option<bool>)> {
+        let mut last = None;
+        let mut entered = Vec::new();
+        for told in self.told() {
+            if let Announcement::Entered {
+                run,
+                from,
+                to,
+                tries,
+                expected,
+            } = told
+                && run.program == id(name)
+            {
+                assert!(last.is_none_or(|last| last == from), "no gap in {name}");
+                last = Some(to);
+                entered.push((to, tries, expected));
+            }
+        }
+        entered
+    }
+
+    pub(crate) fn states(&self, name: &str) -> Vec<StateName> {
+        let entered = self.entered(name).into_iter();
+        entered.map(|(state, _, _)| state).collect()
     }
 
     /// The second at which the shutdown was over.
@@ -152,8 +244,10 @@ impl Bench {
     }
 }
 
+/// The process `name` of the group of that name, or `group:name`.
 pub(crate) fn id(name: &str) -> ProgramId {
-    ProgramId::new(name, name)
+    let (group, name) = name.split_once(':').unwrap_or((name, name));
+    ProgramId::new(group, name)
 }
 
 /// A program with the original's defaults.
@@ -161,11 +255,33 @@ pub(crate) fn program(name: &str) -> ProgramSpec {
     ProgramSpec::new(id(name))
 }
 
+/// A program that counts as running at once.
+pub(crate) fn instant(name: &str) -> ProgramSpec {
+    ProgramSpec {
+        startsecs: Duration::ZERO,
+        ..program(name)
+    }
+}
+
+pub(crate) fn on(name: &str, condition: DependencyCondition) -> Dependency {
+    Dependency {
+        target: DependencyTarget::Program(id(name)),
+        condition,
+    }
+}
+
+pub(crate) fn on_group(name: &str, condition: DependencyCondition) -> Dependency {
+    Dependency {
+        target: DependencyTarget::Group(name.into()),
+        condition,
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "virtual time has to begin somewhere"
 )]
-fn first_instant() -> Instant {
+pub(crate) fn first_instant() -> Instant {
     Instant::now()
 }
 
@@ -173,8 +289,14 @@ pub(crate) const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
 pub(crate) const TERM: i32 = 15;
 pub(crate) const KILL: i32 = 9;
+pub(crate) const OK: Exit = Exit::Code(0);
+pub(crate) const BAD: Exit = Exit::Code(1);
 pub(crate) const KILLED: Exit = Exit::Signal {
     number: KILL,
     dumped: false,

@@ -31,7 +31,10 @@ mod pools;
 mod problem;
 mod program;
 mod read;
+mod search;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::{
@@ -40,7 +43,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::flags as parse;
 pub(crate) use self::problem::{Place, Refused};
 pub use self::{
     client::client_section,
@@ -61,6 +63,7 @@ pub use self::{
     servers::{InetServer, UnixServer},
     values::{LogLevel, signal_name, signal_number},
 };
+pub(crate) use self::{daemon_section::MainLogTarget, flags as parse, search::search_paths};
 
 /// Everything the configuration says.
 #[derive(Clone, Debug)]

@@ -168,11 +168,14 @@ impl Driver {
         self.hear_of_ends();
         self.begin();
         while self.phase != Phase::Done {
+            // While a deadline is awaited we look in between, so that a pause is noticed that is
+            // shorter than the wait; without deadlines nothing wakes us.
             let deadline = self.core.poll_timeout();
+            let wake = deadline.map(|at| at.min(Instant::now() + BEAT));
             tokio::select! {
                 biased;
                 Some(fact) = self.facts.recv() => self.fact(fact),
-                () = until(deadline) => self.timeout(deadline),
+                () = until(wake) => self.timeout(wake),
                 () = until(self.ticks.next()) => self.tick(),
                 signal = signals.next() => self.signal(signal),
                 // A part of us was lost; what is left stops in order and is started again.
@@ -199,11 +202,11 @@ impl Driver {
         self.settle();
     }
 
-    /// Does what is due. A deadline that is met very late means that we were frozen or stopped, and
-    /// our programs with us: the time that was missed is given back to all of them.
-    fn timeout(&mut self, deadline: Option<Instant>) {
+    /// Does what is due. Waking very late means that we were frozen or stopped, and our programs
+    /// with us: the time that was missed is given back to all of them.
+    fn timeout(&mut self, wake: Option<Instant>) {
         let now = Instant::now();
-        let late = deadline.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let late = wake.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         if late > FROZEN {
             self.log.warn(&format!(
                 "{:.1} seconds were missed; every deadline moves by them",
@@ -343,6 +346,7 @@ impl Driver {
         match (before, phase) {
             (Phase::Serving, _) => {
                 self.notify(Event::own(EventType::SupervisorStateChangeStopping));
+                self.deliver_events();
             }
             // Everything is being stopped as it is; only what follows is another.
             (Phase::Restarting, Phase::ShuttingDown) => return,
@@ -387,8 +391,10 @@ impl Driver {
 }
 
 const OUT_OF_MEMORY: &str = "killed by the kernel: out of memory";
-/// A deadline that is met later than this was missed.
-const FROZEN: Duration = Duration::from_secs(2);
+/// How often we look while a deadline is awaited.
+const BEAT: Duration = Duration::from_millis(500);
+/// Waking later than this means that we were frozen.
+const FROZEN: Duration = Duration::from_secs(1);
 
 async fn until(deadline: Option<Instant>) {
     match deadline {

@@ -16,12 +16,12 @@ use tracing::{info, info_span, warn};
 
 use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
-    config::{Config, DaemonSection},
+    config::{Config, DaemonSection, search_paths},
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
     process::{self, Custody, FileLimit, Held},
-    rpc::{Door, Server},
+    rpc::open_servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -31,13 +31,15 @@ use crate::{
 /// command line or configuration, 1 when it could not start otherwise.
 pub fn main() -> ExitCode {
     process::prepare();
-    let arguments: Vec<_> = std::env::args_os()
-        .skip(1)
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let arguments: Vec<_> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     let environment = readable(&inherited);
-    let options = match Options::parse(&arguments) {
+    let own_home = environment.get("HOME").map(Path::new);
+    let options = match Options::parse(&arguments, own_home) {
         Ok(options) => options,
         Err(error) => return usage(&error),
     };
@@ -46,12 +48,12 @@ pub fn main() -> ExitCode {
         Mode::Help => return say(HELP),
         Mode::Run | Mode::Check => {}
     }
-    let Some(file) = options.configuration.clone().or_else(find_configuration) else {
-        return usage(&format!(
-            "No config file found at default paths ({}); use the -c option to specify a config \
-             file at a different path",
-            SEARCHED.join(", ")
-        ));
+    let file = match options.configuration.clone() {
+        Some(file) => file,
+        None => match find_configuration(Path::new(&program)) {
+            Ok(file) => file,
+            Err(error) => return usage(&error),
+        },
     };
     if options.mode == Mode::Check {
         return check(&file, &environment);
@@ -164,7 +166,7 @@ async fn run(
         epoch,
         overrides: options,
     });
-    if let Err(error) = open_doors(&config, &handle, &log, &tasks).await {
+    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
         return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
@@ -239,58 +241,6 @@ fn introduce(config: &Config, log: &MainLog) {
     }
 }
 
-/// Opens the servers of the configuration.
-async fn open_doors(
-    config: &Config,
-    handle: &Handle,
-    log: &MainLog,
-    tasks: &Tasks,
-) -> Result<(), String> {
-    let mut doors = Vec::new();
-    for inet in &config.inet {
-        let door = Door::inet(inet).await.map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}:{}: {error}",
-                inet.host, inet.port
-            )
-        })?;
-        doors.push((inet.section.clone(), door, inet.credentials.clone()));
-    }
-    for unix in &config.unix {
-        let door = Door::unix(unix).map_err(|error| {
-            format!(
-                "Cannot open an HTTP server on {}: {error}",
-                unix.file.display()
-            )
-        })?;
-        doors.push((unix.section.clone(), door, unix.credentials.clone()));
-    }
-    if config.rpc {
-        log.info("RPC interface 'supervisor' initialized");
-    }
-    for (name, door, credentials) in doors {
-        if credentials.is_none() {
-            log.critical(&format!(
-                "Server '{name}' running without any HTTP authentication checking"
-            ));
-        }
-        let server = Server::new(
-            handle.clone(),
-            log.clone(),
-            config.rpc,
-            credentials,
-            tasks.clone(),
-        );
-        let stop = tasks.stop().token();
-        tasks.spawn(
-            "http server",
-            info_span!("http", name),
-            server.serve(door, stop),
-        );
-    }
-    Ok(())
-}
-
 /// Opens the gRPC socket. Without it the programs still run, so a failure is only told.
 fn open_grpc(
     config: &Config,
@@ -333,11 +283,23 @@ fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
     }
 }
 
-fn find_configuration() -> Option<PathBuf> {
-    SEARCHED
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.exists())
+fn find_configuration(program: &Path) -> Result<PathBuf, String> {
+    if Uid::current().is_root() {
+        complain(
+            "supervisord runs as root and looks for its configuration in several places, among \
+             them the current directory; give an absolute path with -c to be safe",
+        );
+    }
+    let searched = search_paths(program);
+    let found = searched.iter().find(|path| path.exists());
+    found.cloned().ok_or_else(|| {
+        let searched: Vec<_> = searched.iter().map(|p| p.display().to_string()).collect();
+        format!(
+            "No config file found at default paths ({}); use the -c option to specify a config \
+             file at a different path",
+            searched.join(", ")
+        )
+    })
 }
 
 fn check(file: &Path, environment: &BTreeMap<String, String>) -> ExitCode {
@@ -374,39 +336,36 @@ fn say(text: &str) -> ExitCode {
     Exit::Clean.into()
 }
 
-const SEARCHED: &[&str] = &[
-    "supervisord.conf",
-    "etc/supervisord.conf",
-    "/etc/supervisord.conf",
-    "/etc/supervisor/supervisord.conf",
-];
-
 const HELP: &str = "\
-supervisord -- run a set of programs.
+supervisord -- run a set of applications and keep them running.
 
 Usage: supervisord [options]
 
 Options:
--c/--configuration FILE -- configuration file path (searched for if not given)
--n/--nodaemon -- run in the foreground
--s/--silent -- no logs on stdout
+-c/--configuration FILENAME -- configuration file (searched for if not given)
+-n/--nodaemon -- stay in the foreground (same as nodaemon=true)
+-s/--silent -- no log on stdout (same as silent=true)
 -h/--help -- print this message and exit
 -v/--version -- print the version and exit
--u/--user USER -- run as this user
+-u/--user USER -- run as this user, by name or number
 -m/--umask UMASK -- umask when going to the background (default 022)
 -d/--directory DIRECTORY -- directory when going to the background
--l/--logfile FILENAME -- main log
+-l/--logfile FILENAME -- use FILENAME as the main log
 -y/--logfile_maxbytes BYTES -- size at which the main log is rotated
--z/--logfile_backups NUM -- rotated main logs that are kept
+-z/--logfile_backups NUM -- number of rotated main logs that are kept
 -e/--loglevel LEVEL -- critical, error, warn, info, debug, trace or blather
--j/--pidfile FILENAME -- where the pid is written
+-j/--pidfile FILENAME -- write our pid to FILENAME
 -i/--identifier STR -- identifier of this instance
 -q/--childlogdir DIRECTORY -- where automatically named logs go
 -k/--nocleanup -- keep automatically named logs of earlier runs
--a/--minfds NUM -- limit of open files to ask for
--t/--strip_ansi -- strip escape sequences from the logs of programs
---minprocs NUM -- accepted and ignored
---check [FILE] -- list every mistake in the configuration and exit";
+-a/--minfds NUM -- number of file descriptors that must be available
+-t/--strip_ansi -- strip escape sequences from the output of programs
+--minprocs NUM -- number of processes that must be available
+--profile_options OPTIONS -- accepted and ignored
+--check [FILENAME] -- list everything that is wrong with the configuration and
+                      exit, with status 0 if nothing is
+
+Berth's own keys are described in docs/supervisord-extensions.md.";
 
 /// How long bootd may take to say what it kept.
 const GREETING: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ mod getopt;
 mod logs;
 mod memory;
 mod options;
+mod pidproxy;
 mod process;
 mod rpc;
 mod service;
@@ -19,6 +20,10 @@ mod watch;
 mod xmlrpc;
 
 pub use entry::main;
+pub use pidproxy::main as pidproxy;
+
+/// What `echo_supervisord_conf` prints.
+pub const SAMPLE_CONFIGURATION: &str = include_str!("sample.conf");
 
 /// Variable in which bootd names the descriptor of its channel.
 const BOOTD_FD: &str = "BERTH_BOOTD_FD";

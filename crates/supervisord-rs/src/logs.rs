@@ -17,7 +17,7 @@ pub(crate) use self::{
     file::{Begin, Files, LogFile, Rotation},
     main_log::MainLog,
     outlet::{Outlet, Outlets, is_stdout},
-    read::{Follower, Growth, ReadError, read, tail},
+    read::{Follower, Growth},
     sink::{Channel, Destinations, OutputEvent, Sink, SinkPlan, TargetPlan, shown},
     tiers::TierPlan,
 };

@@ -22,9 +22,9 @@ use crate::{
         Wait,
     },
     fault::{Fault, FaultCode},
-    logs::{Follower, Growth},
+    logs::Growth,
     process::{Usage, by_group},
-    rpc::{describe, program_id},
+    rpc::{Following, describe, program_id},
 };
 
 /// Answers gRPC calls from a handle.
@@ -263,14 +263,14 @@ impl SupervisorService for Service {
             Status::failed_precondition(format!("{id} logs nowhere that could be read"))
         })?;
         let before = u64::from(request.bytes.min(LONGEST_TAIL));
-        let follower = Follower::open(&path, before)
+        let following = Following::open(&path, before)
             .map_err(|error| Status::not_found(format!("{}: {error}", path.display())))?;
         let (sender, answers) = mpsc::channel(4);
         let (follow, stop) = (request.follow, self.tasks.stop().token());
         self.tasks
             .spawn("grpc log tail", info_span!("tail_log"), async move {
                 tokio::select! {
-                    () = send_log(follower, follow, sender) => {}
+                    () = send_log(following, follow, sender) => {}
                     () = stop.cancelled() => {}
                 }
             });
@@ -279,26 +279,24 @@ impl SupervisorService for Service {
 }
 
 async fn send_log(
-    mut follower: Follower,
+    mut following: Following,
     follow: bool,
     sender: mpsc::Sender<Result<wire::TailLogResponse, Status>>,
 ) {
     loop {
-        let data = match follower.next() {
-            Growth::Text(data) | Growth::Restarted(data) => data,
-            Growth::None if !follow => return,
-            Growth::None => {
-                tokio::select! {
-                    () = sender.closed() => return,
-                    () = tokio::time::sleep(LOOK_AGAIN) => continue,
-                }
-            }
+        let growth = match follow {
+            false => following.rest(),
+            true => tokio::select! {
+                growth = following.next() => growth,
+                () = sender.closed() => return,
+            },
         };
-        if sender
-            .send(Ok(wire::TailLogResponse { data }))
-            .await
-            .is_err()
-        {
+        let data = match growth {
+            Growth::None => return,
+            Growth::Text(data) | Growth::Restarted(data) => data,
+        };
+        let answer = Ok(wire::TailLogResponse { data });
+        if sender.send(answer).await.is_err() {
             return;
         }
     }
@@ -483,4 +481,3 @@ const DAEMONS: &[(&str, &str)] = &[
     ("tunneld", "tunnel_manager"),
 ];
 const LONGEST_TAIL: u32 = 1 << 20;
-const LOOK_AGAIN: Duration = Duration::from_millis(100);

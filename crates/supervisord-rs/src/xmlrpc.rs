@@ -1,10 +1,15 @@
 //! XML-RPC: values, and how they are written and read. Shared by server and client.
 
+mod document;
 mod read;
+mod stored;
+mod tree;
 mod write;
 
 pub(crate) use self::{
-    read::{read_call, read_response},
+    document::Document,
+    read::{python_int, read_call, read_response},
+    stored::Stored,
     write::{write_call, write_fault, write_response},
 };
 
@@ -15,6 +20,8 @@ pub(crate) enum Value {
     Bool(bool),
     Double(f64),
     Text(String),
+    /// A text that stays in its file until it is sent.
+    Stored(Stored),
     Array(Vec<Self>),
     /// Members in their order.
     Struct(Vec<(String, Self)>),
@@ -29,16 +36,24 @@ impl Value {
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Struct(members) => members.iter().find(|(n, _)| n == name).map(|(_, v)| v),
-            Self::Int(_) | Self::Bool(_) | Self::Double(_) | Self::Text(_) | Self::Array(_) => None,
+            Self::Int(_)
+            | Self::Bool(_)
+            | Self::Double(_)
+            | Self::Text(_)
+            | Self::Stored(_)
+            | Self::Array(_) => None,
         }
     }
 
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Int(_) | Self::Bool(_) | Self::Double(_) | Self::Array(_) | Self::Struct(_) => {
-                None
-            }
+            Self::Int(_)
+            | Self::Bool(_)
+            | Self::Double(_)
+            | Self::Stored(_)
+            | Self::Array(_)
+            | Self::Struct(_) => None,
         }
     }
 
@@ -46,16 +61,23 @@ impl Value {
         match self {
             Self::Int(number) => Some(*number),
             Self::Bool(flag) => Some(i64::from(*flag)),
-            Self::Double(_) | Self::Text(_) | Self::Array(_) | Self::Struct(_) => None,
+            Self::Double(_)
+            | Self::Text(_)
+            | Self::Stored(_)
+            | Self::Array(_)
+            | Self::Struct(_) => None,
         }
     }
 
     pub(crate) fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(values) => Some(values),
-            Self::Int(_) | Self::Bool(_) | Self::Double(_) | Self::Text(_) | Self::Struct(_) => {
-                None
-            }
+            Self::Int(_)
+            | Self::Bool(_)
+            | Self::Double(_)
+            | Self::Text(_)
+            | Self::Stored(_)
+            | Self::Struct(_) => None,
         }
     }
 }

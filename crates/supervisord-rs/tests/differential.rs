@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use support::{Said, Supervisor, ours};
+use support::{Said, Supervisor, ours, stock};
 
 #[test]
 fn stock_supervisorctl_says_the_same_to_both_supervisords() {
@@ -48,20 +48,6 @@ fn masked(said: Said) -> Said {
         text: lines.collect(),
         code: said.code,
     }
-}
-
-fn stock(name: &str) -> PathBuf {
-    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv-test"),
-        PathBuf::from,
-    );
-    let path = venv.join("bin").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing; run `make venv`",
-        path.display()
-    );
-    path
 }
 
 const PROGRAMS: &str = "\

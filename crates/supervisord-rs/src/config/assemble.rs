@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use supervisor_core::ProgramId;
 
 use super::{
-    GroupConfig, GroupKind, LogLevel, Problem, ProblemKind, ProgramConfig, Refused, dependencies,
+    GroupConfig, GroupKind, LogLevel, Place, Problem, ProblemKind, ProgramConfig, Refused,
+    dependencies,
     form::Form,
     ini::{Ini, Section},
     names::{Names, Value},
@@ -22,6 +23,9 @@ pub(super) struct Draft {
     pub(super) priority: i64,
     pub(super) kind: GroupKind,
     pub(super) programs: Vec<Parsed>,
+    /// The section that makes it, and where that stands.
+    section: String,
+    place: Place,
 }
 
 /// The groups of `ini`, sorted by priority, then name.
@@ -105,9 +109,6 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     fn group(&mut self, section: &Section) -> Option<Draft> {
-        if self.ini.broken(&section.name).is_some() {
-            return None;
-        }
         let form = Form::new(section);
         let name = plain_name(section.suffix()).unwrap_or_else(|reason| {
             form.refuse_section(&reason);
@@ -151,6 +152,8 @@ impl Assembly<'_> {
             priority,
             kind: GroupKind::Programs,
             programs,
+            section: section.name.clone(),
+            place: section.place.clone(),
         };
         match form.finish(()) {
             Ok(()) => Some(draft),
@@ -187,6 +190,7 @@ impl Assembly<'_> {
         let mistakes = form.finish(()).err().unwrap_or_default();
         let before = self.notes.problems.len();
         let mut programs = self.programs(section, kind, &name);
+        self.only_last(section, &mut programs);
         let told = |refused: &Refused| {
             let known = &self.notes.problems[before..];
             known.iter().any(|problem| problem.text == refused.text)
@@ -196,7 +200,7 @@ impl Assembly<'_> {
             self.notes.refuse(section, untold);
             if programs.iter().all(|p| p.config.refused.is_none()) {
                 let problem = self.notes.problems.last().map(ToString::to_string);
-                programs = stand_in(section, &name, problem.unwrap_or_default());
+                programs = stand_in(section, &name, problem.unwrap_or_default(), programs);
             }
         }
         let refused = programs.iter().any(|p| p.config.refused.is_some());
@@ -206,25 +210,25 @@ impl Assembly<'_> {
             // What is refused needs no socket and gets no events.
             kind: pool.filter(|_| !refused).unwrap_or(GroupKind::Programs),
             programs,
+            section: section.name.clone(),
+            place: section.place.clone(),
         })
     }
 
     fn programs(&mut self, section: &Section, kind: Kind, group: &str) -> Vec<Parsed> {
-        if let Some(problem) = self.ini.broken(&section.name) {
-            return stand_in(section, group, problem.to_string());
-        }
         let host = Value::Text(self.host.to_owned());
         let names = self.names.with("host_node_name", host);
-        let (parsed, remarks) = program::parse(section, kind, group, &names, self.common);
-        self.notes.warn(remarks);
-        parsed.unwrap_or_else(|refused| {
-            let before = self.notes.problems.len();
-            self.notes.refuse(section, refused);
-            let reasons = self.notes.problems[before..]
-                .iter()
-                .map(ToString::to_string);
-            stand_in(section, group, reasons.collect::<Vec<_>>().join("; "))
-        })
+        let outcome = program::parse(section, kind, group, &names, self.common);
+        self.notes.warn(outcome.remarks);
+        let before = self.notes.problems.len();
+        let mut reasons: Vec<_> = self.ini.broken(&section.name).into_iter().collect();
+        if reasons.is_empty() && outcome.refused.is_empty() {
+            return outcome.processes;
+        }
+        self.notes.refuse(section, outcome.refused);
+        reasons.extend(&self.notes.problems[before..]);
+        let reasons: Vec<_> = reasons.into_iter().map(ToString::to_string).collect();
+        stand_in(section, group, reasons.join("; "), outcome.processes)
     }
 
     /// Of two members with one name the last is used, in the place of the first.
@@ -240,10 +244,14 @@ impl Assembly<'_> {
                 }
                 Some(at) => {
                     let text = format!(
-                        "programs: more than one process is called '{name}'; only the last one is \
+                        "more than one process is called '{name}'; only the last one is \
                          used"
                     );
-                    let place = group.place_of("programs").clone();
+                    let key = match group.raw("programs") {
+                        Some(_) => "programs",
+                        None => "process_name",
+                    };
+                    let place = group.place_of(key).clone();
                     let problem = group.problem(Refused { place, text }, ProblemKind::Mistake);
                     if !self.notes.suspicions.contains(&problem) {
                         self.notes.suspicions.push(problem);
@@ -273,24 +281,32 @@ fn only_first(drafts: &mut Vec<Draft>, notes: &mut Notes) {
     drafts.retain(|draft| {
         let first = seen.insert(draft.name.clone());
         if !first {
-            notes.warn(vec![format!(
-                "more than one group is called '{}'; only the first one is used",
-                draft.name
-            )]);
+            notes.suspicions.push(Problem {
+                file: draft.place.file.to_path_buf(),
+                line: draft.place.line,
+                section: draft.section.clone(),
+                text: format!(
+                    "another group is called '{}', too; this one is not used",
+                    draft.name
+                ),
+                kind: ProblemKind::Mistake,
+            });
         }
         first
     });
 }
 
-/// One process that is never started and says why.
-fn stand_in(section: &Section, group: &str, reason: String) -> Vec<Parsed> {
+/// One process that is never started and says why. It keeps its wishes, so that what is wrong with
+/// them is told, too.
+fn stand_in(section: &Section, group: &str, reason: String, processes: Vec<Parsed>) -> Vec<Parsed> {
+    let wishes = processes.into_iter().next().map(|process| process.wishes);
     let id = ProgramId::new(group, section.suffix().trim());
     let origin = section.place.file.to_path_buf();
     vec![Parsed {
         config: ProgramConfig::refused(id, origin, reason),
         section: section.name.clone(),
-        wishes: Vec::new(),
-        wishes_at: section.place.clone(),
+        wishes: wishes.unwrap_or_default(),
+        wishes_at: section.place_of("depends_on").clone(),
     }]
 }
 

@@ -1,6 +1,9 @@
 //! `[supervisord]`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     environment::pairs,
@@ -68,10 +71,13 @@ impl DaemonSection {
         let parent = |text: &str| existing_parent(text, own_home);
         let directory = |text: &str| existing_directory(text, own_home);
         let count = |text: &str| integer(text).map(|n| u64::try_from(n).unwrap_or(0));
-        let (logfile, syslog) = log_file(form, names);
-        Self {
-            logfile,
-            syslog,
+        let usual = MainLogTarget::File(normal(Path::new("supervisord.log")));
+        let log = form.value("logfile", names, usual, |text| {
+            MainLogTarget::parse(text, own_home)
+        });
+        let mut section = Self {
+            logfile: None,
+            syslog: false,
             logfile_maxbytes: form.value("logfile_maxbytes", names, 50 << 20, |text| {
                 byte_size(text).map(|n| u64::try_from(n).unwrap_or(0))
             }),
@@ -105,26 +111,37 @@ impl DaemonSection {
             ),
             log_dir: form.value("berth_log_dir", names, "/var/log".into(), path),
             socket: form.optional("berth_socket", names, path),
-        }
+        };
+        section.set_log(log);
+        section
+    }
+
+    /// Sends the main log elsewhere.
+    pub(crate) fn set_log(&mut self, target: MainLogTarget) {
+        self.syslog = target == MainLogTarget::Syslog;
+        self.logfile = match target {
+            MainLogTarget::None | MainLogTarget::Syslog => None,
+            MainLogTarget::File(path) => Some(path),
+        };
     }
 }
 
-/// The file and whether it is syslog. `NONE` is none; the original would create a file of that
-/// name.
-fn log_file(form: &Form<'_>, names: &Names) -> (Option<PathBuf>, bool) {
-    let text = form.text("logfile", names);
-    let text = text.unwrap_or_else(|| "supervisord.log".to_owned());
-    if text == "syslog" {
-        return (None, true);
-    }
-    if ["none", "off"].contains(&text.to_lowercase().as_str()) {
-        return (None, false);
-    }
-    match existing_parent(&text, names.home()) {
-        Ok(path) => (Some(normal(&path)), false),
-        Err(reason) => {
-            form.refuse("logfile", &reason);
-            (None, false)
+/// Where the main log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MainLogTarget {
+    /// Nowhere. The original would create a file called `NONE`.
+    None,
+    Syslog,
+    /// An absolute path.
+    File(PathBuf),
+}
+
+impl MainLogTarget {
+    pub(super) fn parse(text: &str, own_home: Option<&Path>) -> Result<Self, String> {
+        match text {
+            "syslog" => Ok(Self::Syslog),
+            text if ["none", "off"].contains(&text.to_lowercase().as_str()) => Ok(Self::None),
+            text => existing_parent(text, own_home).map(|path| Self::File(normal(&path))),
         }
     }
 }

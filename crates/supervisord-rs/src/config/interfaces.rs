@@ -1,6 +1,6 @@
 //! `[rpcinterface:x]`: which methods are served.
 
-use super::{Refused, assemble::Notes, form::Form, ini::Ini, names::Names};
+use super::{ProblemKind, Refused, assemble::Notes, form::Form, ini::Ini, names::Names};
 
 /// Whether the `supervisor.*` methods are served. Other interfaces are Python and are refused.
 pub(super) fn supervisor_enabled(ini: &Ini, names: &Names, notes: &mut Notes) -> bool {
@@ -16,13 +16,12 @@ pub(super) fn supervisor_enabled(ini: &Ini, names: &Names, notes: &mut Notes) ->
         }
         for key in section.keys().filter(|key| *key != FACTORY) {
             if form.text(key, names).is_some() {
-                form.remark(format!(
-                    "For [{}], {key} is ignored; the original does not start with it",
-                    section.name
-                ));
+                let text = "is ignored; the original does not start with it";
+                let refused = section.refused(key, text);
+                let problem = section.problem(refused, ProblemKind::Mistake);
+                notes.suspicions.push(problem);
             }
         }
-        notes.warn(form.take_remarks());
         match form.finish(()) {
             Err(refused) => {
                 notes.refuse(section, refused);

@@ -10,7 +10,10 @@ use super::{
     handle::OnMistakes,
     waiting::{Until, Waiting, judge},
 };
-use crate::fault::{Fault, FaultCode};
+use crate::{
+    events::Event,
+    fault::{Fault, FaultCode},
+};
 
 impl Driver {
     pub(super) fn request(&mut self, request: Request) {
@@ -34,6 +37,10 @@ impl Driver {
                 let _ = reply.send(self.write(&program, &bytes));
             }
             Request::ClearLogs(target, reply) => self.clear(&target, &reply),
+            Request::Settle(reply) => {
+                let _ = reply.send(());
+            }
+            Request::RemoteEvent { kind, data } => self.notify(Event::remote(&kind, &data)),
             Request::Reexec(reply) => {
                 let _ = reply.send(self.reexec());
             }

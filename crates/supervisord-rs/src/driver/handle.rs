@@ -38,6 +38,10 @@ pub(crate) enum Request {
     Stdin(ProgramId, Vec<u8>, Reply<()>),
     /// Empty the logs of programs.
     ClearLogs(Target, mpsc::UnboundedSender<Outcome>),
+    /// Answer once everything asked before can be seen in the snapshot.
+    Settle(oneshot::Sender<()>),
+    /// Send an event of a client's to whoever listens.
+    RemoteEvent { kind: String, data: String },
     /// End without touching the programs; somebody else takes them over.
     Reexec(Reply<()>),
     /// Stop everything and end.
@@ -149,14 +153,18 @@ impl Handle {
             reply,
         })
         .await?;
-        Ok(ordered(collect(outcomes).await))
+        let outcomes = collect(outcomes).await;
+        self.settled().await;
+        Ok(ordered(outcomes))
     }
 
     /// Empties the logs of programs.
     pub(crate) async fn clear_logs(&self, target: Target) -> Result<Vec<Outcome>, Fault> {
         let (reply, outcomes) = mpsc::unbounded_channel();
         self.send(Request::ClearLogs(target, reply)).await?;
-        Ok(collect(outcomes).await)
+        let outcomes = collect(outcomes).await;
+        self.settled().await;
+        Ok(outcomes)
     }
 
     /// Sends a request that has one answer.
@@ -166,7 +174,18 @@ impl Handle {
     ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
         self.send(request(reply)).await?;
-        answer.await.map_err(|_| gone())?
+        let answer = answer.await.map_err(|_| gone())?;
+        self.settled().await;
+        answer
+    }
+
+    /// Waits until what was answered can be seen in the snapshot: who was told that a program has
+    /// stopped must not read then that it is stopping.
+    async fn settled(&self) {
+        let (reply, settled) = oneshot::channel();
+        if self.send(Request::Settle(reply)).await.is_ok() {
+            let _ = settled.await;
+        }
     }
 
     /// Sends a request that has no answer.

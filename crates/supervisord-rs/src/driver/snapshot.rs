@@ -57,7 +57,8 @@ pub(crate) struct ProgramStatus {
 }
 
 impl Snapshot {
-    pub(super) fn empty(epoch: u64) -> Self {
+    /// The state before anything is known.
+    pub(crate) fn empty(epoch: u64) -> Self {
         Self {
             epoch,
             generation: 0,

@@ -139,10 +139,6 @@ impl LogFile {
         self.lost
     }
 
-    pub(crate) fn count_lost(&mut self, bytes: u64) {
-        self.lost += bytes;
-    }
-
     /// Whether it has reached its limit.
     pub(crate) fn is_full(&self) -> bool {
         let limit = match self.rotation {

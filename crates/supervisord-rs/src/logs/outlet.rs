@@ -312,7 +312,7 @@ mod tests {
         let outlets = Outlets::start().unwrap();
         let outlet = outlets.find(&path).unwrap().unwrap();
         outlet.write(b"first\n");
-        outlet.write(&vec![b'x'; CAPACITY]);
+        outlet.write(&vec![b'x'; CAPACITY + 1]);
         outlet.write_own(b"own\n");
         assert!(outlets.dropped() > 0);
         let mut reader = File::open(&path).unwrap();

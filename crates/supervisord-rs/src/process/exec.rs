@@ -177,6 +177,10 @@ fn write_oom_score(text: &[u8]) -> Result<(), Errno> {
 }
 
 /// The name of an error, as the original logs it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the rest is told in words instead of by name"
+)]
 fn code(errno: Errno) -> &'static str {
     match errno {
         Errno::E2BIG => "E2BIG",

@@ -105,19 +105,10 @@ impl Writer {
         }
     }
 
+    /// Waits until the program has closed its end. Whether there is room to write is not looked at:
+    /// it must not be forgotten before a write has found none.
     async fn hung_up(&self) {
-        loop {
-            match self.pipe.ready(Interest::WRITABLE | Interest::ERROR).await {
-                Ok(mut guard) => {
-                    let ready = guard.ready();
-                    if ready.is_error() || ready.is_write_closed() {
-                        return;
-                    }
-                    guard.clear_ready();
-                }
-                Err(_) => return,
-            }
-        }
+        let _ = self.pipe.ready(Interest::ERROR).await;
     }
 
     fn piece(&self) -> Vec<u8> {

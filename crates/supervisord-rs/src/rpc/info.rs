@@ -11,6 +11,7 @@ use supervisor_core::StateName;
 use crate::{
     config::{LogTarget, OutputConfig, ProgramConfig},
     driver::{ProgramStatus, Snapshot},
+    service::blocker,
     xmlrpc::Value,
 };
 
@@ -39,7 +40,7 @@ pub(super) fn process_info(program: &ProgramStatus, now: SystemTime) -> Value {
         ("stop", seconds(program.stopped)),
         ("now", Value::Int(unix_seconds(now))),
         ("state", Value::Int(code(state))),
-        ("statename", Value::text(name(state))),
+        ("statename", Value::text(state_name(state))),
         (
             "spawnerr",
             Value::text(program.view.spawn_error.clone().unwrap_or_default()),
@@ -70,13 +71,19 @@ pub(crate) fn describe(program: &ProgramStatus, now: SystemTime) -> String {
                 format!("unknown error (try \"tail {}\")", program.view.id.name)
             }
         },
+        StateName::Stopped if program.view.held.is_some() => {
+            program.view.held.clone().unwrap_or_default()
+        }
         StateName::Stopped | StateName::Exited => match (program.started, program.stopped) {
             (None, _) => "Not started".to_owned(),
             (Some(_), stopped) => local(stopped.unwrap_or(UNIX_EPOCH)),
         },
-        StateName::Waiting | StateName::Starting | StateName::Stopping | StateName::Unknown => {
-            String::new()
+        StateName::Waiting => {
+            let waiting = program.view.waiting_for.iter();
+            let blockers: Vec<_> = waiting.map(|b| blocker(b, &program.config)).collect();
+            format!("waiting for {}", blockers.join(", "))
         }
+        StateName::Starting | StateName::Stopping | StateName::Unknown => String::new(),
     }
 }
 
@@ -90,12 +97,21 @@ pub(super) fn config_info(snapshot: &Snapshot) -> Value {
     all.sort_by(|(_, a), (_, b)| a.id.name.cmp(&b.id.name));
     let infos = all.into_iter().map(|(group, program)| {
         let in_use = snapshot.has_group(&group.name);
-        one_config(program, group.priority, in_use)
+        let active = snapshot.program(&program.id);
+        one_config(program, active, group.priority, in_use)
     });
     Value::Array(infos.collect())
 }
 
-fn one_config(program: &ProgramConfig, group_priority: i64, in_use: bool) -> Value {
+/// `active` has the names that `AUTO` stands for.
+fn one_config(
+    program: &ProgramConfig,
+    active: Option<&ProgramStatus>,
+    group_priority: i64,
+    in_use: bool,
+) -> Value {
+    let stdout_auto = active.and_then(|active| active.stdout_log.as_deref());
+    let stderr_auto = active.and_then(|active| active.stderr_log.as_deref());
     let codes = program
         .exitcodes
         .iter()
@@ -125,20 +141,24 @@ fn one_config(program: &ProgramConfig, group_priority: i64, in_use: bool) -> Val
         ("startretries", Value::Int(program.startretries)),
         ("startsecs", Value::Int(program.startsecs)),
     ];
-    members.extend(output(&program.stdout, STDOUT_KEYS));
+    members.extend(output(&program.stdout, stdout_auto, STDOUT_KEYS));
     members.extend([
         ("stopsignal", Value::Int(i64::from(program.stopsignal))),
         ("stopwaitsecs", Value::Int(program.stopwaitsecs)),
     ]);
-    members.extend(output(&program.stderr, STDERR_KEYS));
+    members.extend(output(&program.stderr, stderr_auto, STDERR_KEYS));
     members.push(("serverurl", or_none(program.serverurl.clone())));
     structure(members)
 }
 
-fn output(output: &OutputConfig, keys: [&'static str; 6]) -> Vec<(&'static str, Value)> {
+fn output(
+    output: &OutputConfig,
+    auto: Option<&Path>,
+    keys: [&'static str; 6],
+) -> Vec<(&'static str, Value)> {
     let logfile = match &output.logfile {
         LogTarget::None => "none".to_owned(),
-        LogTarget::Auto => "auto".to_owned(),
+        LogTarget::Auto => auto.map_or_else(|| "auto".to_owned(), |path| path_text(Some(path))),
         LogTarget::File(path) => path.display().to_string(),
     };
     let values = [
@@ -202,7 +222,7 @@ fn code(state: StateName) -> i64 {
     }
 }
 
-fn name(state: StateName) -> &'static str {
+pub(super) fn state_name(state: StateName) -> &'static str {
     match state {
         StateName::Stopped => "STOPPED",
         StateName::Waiting | StateName::Starting => "STARTING",

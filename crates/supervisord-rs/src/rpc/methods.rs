@@ -1,17 +1,16 @@
-//! The methods of `supervisor.*`.
+//! Calls by name.
 
 use std::time::SystemTime;
 
 use super::{
     info::{config_info, process_info, structure},
-    logs::{Channel, statuses},
+    logs::Channel,
     names,
-    params::Params,
+    params::{Params, spread},
     system,
 };
 use crate::{
-    config::signal_number,
-    driver::{Action, Handle, Mood, OnMistakes, Request, Target, Wait},
+    driver::{Action, Handle, Mood, OnMistakes, Request},
     fault::{Fault, FaultCode},
     logs::MainLog,
     xmlrpc::Value,
@@ -30,16 +29,19 @@ impl Methods {
     /// Calls a method by its full name.
     pub(super) async fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, Fault> {
         if method == "system.multicall" {
-            return self.multicall(Params::new(params)).await;
+            return self.multicall(Params::new(params).expect(1, 1)?).await;
         }
         self.call_one(method, Params::new(params)).await
     }
 
     async fn call_one(&self, method: &str, params: Params) -> Result<Value, Fault> {
-        match method.split_once('.') {
-            Some(("supervisor", name)) if self.enabled => self.supervisor(name, params).await,
-            Some(("system", name)) => system::call(name, params),
-            _ => Err(Fault::bare(FaultCode::UnknownMethod)),
+        let known = system::find(method, self.enabled);
+        let method = known.ok_or_else(|| Fault::bare(FaultCode::UnknownMethod))?;
+        let params = params.expect(method.required, method.parameters())?;
+        match method.name.split_once('.') {
+            Some(("system", name)) => system::call(name, params, self.enabled),
+            Some((_, name)) => self.supervisor(name, params).await,
+            None => Err(Fault::bare(FaultCode::UnknownMethod)),
         }
     }
 
@@ -47,8 +49,8 @@ impl Methods {
     /// elsewhere.
     async fn multicall(&self, mut params: Params) -> Result<Value, Fault> {
         let calls = params.array()?;
-        params.end()?;
         let mut results = Vec::with_capacity(calls.len());
+        let mut room = Room::default();
         for call in calls {
             let result = match call.member("methodName").and_then(Value::as_text) {
                 None => Err(Fault::new(FaultCode::IncorrectParameters, "No methodName")),
@@ -57,11 +59,14 @@ impl Methods {
                     "Recursive system.multicall forbidden",
                 )),
                 Some(method) => {
-                    let params = call.member("params").and_then(Value::as_array);
-                    let params = Params::new(params.unwrap_or_default().to_vec());
-                    self.call_one(method, params).await
+                    let params = call.member("params").map_or(Ok(Vec::new()), spread);
+                    match params {
+                        Ok(params) => self.call_one(method, Params::new(params)).await,
+                        Err(fault) => Err(fault),
+                    }
                 }
             };
+            let result = result.and_then(|value| room.take(value));
             results.push(result.unwrap_or_else(|fault| {
                 structure(vec![
                     ("faultCode", Value::Int(fault.code.number())),
@@ -73,21 +78,18 @@ impl Methods {
     }
 
     async fn supervisor(&self, name: &str, params: Params) -> Result<Value, Fault> {
-        if !system::is_known(&format!("supervisor.{name}")) {
-            return Err(Fault::bare(FaultCode::UnknownMethod));
-        }
         if name != "sendRemoteCommEvent" && self.handle.snapshot().mood != Mood::Running {
             return Err(Fault::bare(FaultCode::ShutdownState));
         }
         match name {
             "readLog" | "readMainLog" => self.read_main_log(params),
-            "clearLog" => self.clear_main_log(params),
+            "clearLog" => self.clear_main_log(),
             "readProcessStdoutLog" | "readProcessLog" => self.read_log(Channel::Stdout, params),
             "readProcessStderrLog" => self.read_log(Channel::Stderr, params),
             "tailProcessStdoutLog" | "tailProcessLog" => self.tail_log(Channel::Stdout, params),
             "tailProcessStderrLog" => self.tail_log(Channel::Stderr, params),
             "clearProcessLogs" | "clearProcessLog" => self.clear_logs(params).await,
-            "clearAllProcessLogs" => self.clear_all_logs(params).await,
+            "clearAllProcessLogs" => self.clear_all_logs().await,
             "getProcessInfo" => self.process_info(params),
             "startProcess" => self.on_one(Action::Start, params).await,
             "startProcessGroup" => self.on_group(Action::Start, params).await,
@@ -95,16 +97,14 @@ impl Methods {
             "stopProcess" => self.on_one(Action::Stop, params).await,
             "stopProcessGroup" => self.on_group(Action::Stop, params).await,
             "stopAllProcesses" => self.on_all(Action::Stop, params).await,
-            "signalProcess" | "signalProcessGroup" | "signalAllProcesses" => {
-                self.signal(name, params).await
-            }
+            "signalProcess" => self.signal_one(params).await,
+            "signalProcessGroup" => self.signal_group(params).await,
+            "signalAllProcesses" => self.signal_all(params).await,
             "sendProcessStdin" => self.stdin(params).await,
-            "sendRemoteCommEvent" => Ok(Value::Bool(true)),
-            "addProcessGroup" | "removeProcessGroup" => self.groups(name, params).await,
-            _ => {
-                params.end()?;
-                self.plain(name).await
-            }
+            "sendRemoteCommEvent" => self.remote_event(params).await,
+            "addProcessGroup" => self.add_group(params).await,
+            "removeProcessGroup" => self.remove_group(params).await,
+            _ => self.plain(name).await,
         }
     }
 
@@ -130,15 +130,21 @@ impl Methods {
                 Ok(Value::Array(infos.collect()))
             }
             "getAllConfigInfo" => Ok(config_info(&snapshot)),
-            "shutdown" => self.go(Request::ShutDown).await,
-            "restart" => self.go(Request::StartOver).await,
+            "shutdown" => self.leave(Request::ShutDown).await,
+            "restart" => self.leave(Request::StartOver).await,
             "reloadConfig" => self.reload().await,
             _ => Err(Fault::bare(FaultCode::UnknownMethod)),
         }
     }
 
-    async fn go(&self, request: Request) -> Result<Value, Fault> {
+    /// Begins to end, and answers when every later call is refused for it.
+    async fn leave(&self, request: Request) -> Result<Value, Fault> {
+        let mut state = self.handle.watch();
         self.handle.send(request).await?;
+        // A driver that is gone already has left, too.
+        let _ = state
+            .wait_for(|snapshot| snapshot.mood != Mood::Running)
+            .await;
         Ok(Value::Bool(true))
     }
 
@@ -155,121 +161,59 @@ impl Methods {
 
     fn process_info(&self, mut params: Params) -> Result<Value, Fault> {
         let name = params.text()?;
-        params.end()?;
         let snapshot = self.handle.snapshot();
         names::program_id(&name)
             .and_then(|id| snapshot.program(&id))
             .map(|program| process_info(program, SystemTime::now()))
             .ok_or_else(|| Fault::new(FaultCode::BadName, name))
     }
+}
 
-    async fn on_one(&self, action: Action, mut params: Params) -> Result<Value, Fault> {
-        let name = params.text()?;
-        let wait = waiting(params.flag(true)?);
-        params.end()?;
-        match names::target(&name) {
-            Target::One(id) => {
-                self.handle.act_on_one(action, id, wait).await?;
-                Ok(Value::Bool(true))
-            }
-            Target::Group(group) => self.group_action(action, group, wait).await,
-            Target::All => Err(Fault::new(FaultCode::BadName, name)),
+/// What the answer to one multicall may still hold.
+#[derive(Debug)]
+struct Room {
+    bytes: usize,
+    files: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            bytes: 16 << 20,
+            files: 64,
         }
-    }
-
-    async fn on_group(&self, action: Action, mut params: Params) -> Result<Value, Fault> {
-        let name = params.text()?;
-        let wait = waiting(params.flag(true)?);
-        params.end()?;
-        self.group_action(action, name, wait).await
-    }
-
-    async fn on_all(&self, action: Action, mut params: Params) -> Result<Value, Fault> {
-        let wait = waiting(params.flag(true)?);
-        params.end()?;
-        let outcomes = self.handle.act(action, Target::All, wait).await?;
-        Ok(statuses(&outcomes))
-    }
-
-    async fn group_action(
-        &self,
-        action: Action,
-        group: String,
-        wait: Wait,
-    ) -> Result<Value, Fault> {
-        if !self.handle.snapshot().has_group(&group) {
-            return Err(Fault::new(FaultCode::BadName, group));
-        }
-        let outcomes = self.handle.act(action, Target::Group(group), wait).await?;
-        Ok(statuses(&outcomes))
-    }
-
-    async fn signal(&self, method: &str, mut params: Params) -> Result<Value, Fault> {
-        let name = match method {
-            "signalAllProcesses" => None,
-            _ => Some(params.text()?),
-        };
-        let signal = params.text_or_int()?;
-        params.end()?;
-        let target = match (method, name) {
-            (_, None) => Target::All,
-            ("signalProcessGroup", Some(name)) => Target::Group(name),
-            (_, Some(name)) => names::target(&name),
-        };
-        let number = signal_number(&signal);
-        match (target, number) {
-            (Target::One(id), Ok(number)) => {
-                let action = Action::Signal(number);
-                self.handle.act_on_one(action, id, Wait::Begun).await?;
-                Ok(Value::Bool(true))
-            }
-            (Target::One(id), Err(_)) if self.handle.snapshot().program(&id).is_none() => {
-                Err(Fault::new(FaultCode::BadName, id.to_string()))
-            }
-            (Target::Group(group), _) if !self.handle.snapshot().has_group(&group) => {
-                Err(Fault::new(FaultCode::BadName, group))
-            }
-            (_, Err(_)) => Err(Fault::new(FaultCode::BadSignal, signal)),
-            (target, Ok(number)) => {
-                let action = Action::Signal(number);
-                let outcomes = self.handle.act(action, target, Wait::Begun).await?;
-                Ok(statuses(&outcomes))
-            }
-        }
-    }
-
-    async fn stdin(&self, mut params: Params) -> Result<Value, Fault> {
-        let (name, text) = (params.text()?, params.text()?);
-        params.end()?;
-        let id = names::program_id(&name).ok_or_else(|| Fault::new(FaultCode::BadName, name))?;
-        let request = |reply| Request::Stdin(id, text.into_bytes(), reply);
-        self.handle.ask(request).await?;
-        Ok(Value::Bool(true))
-    }
-
-    async fn groups(&self, method: &str, mut params: Params) -> Result<Value, Fault> {
-        let name = params.text()?;
-        params.end()?;
-        match method {
-            "addProcessGroup" => {
-                self.handle
-                    .ask(|reply| Request::AddGroup(name, reply))
-                    .await?
-            }
-            _ => {
-                self.handle
-                    .ask(|reply| Request::RemoveGroup(name, reply))
-                    .await?
-            }
-        }
-        Ok(Value::Bool(true))
     }
 }
 
-fn waiting(wait: bool) -> Wait {
-    match wait {
-        true => Wait::Done,
-        false => Wait::Begun,
+impl Room {
+    /// Gives a result on if there is room for it.
+    fn take(&mut self, value: Value) -> Result<Value, Fault> {
+        let (bytes, files) = weight(&value);
+        match (self.bytes.checked_sub(bytes), self.files.checked_sub(files)) {
+            (Some(bytes), Some(files)) => {
+                *self = Self { bytes, files };
+                Ok(value)
+            }
+            _ => Err(Fault::new(
+                FaultCode::Failed,
+                "the answers to this multicall are too long; ask in several",
+            )),
+        }
+    }
+}
+
+/// Bytes in memory and open files.
+fn weight(value: &Value) -> (usize, usize) {
+    let sum = |(bytes, files), value| {
+        let (more_bytes, more_files) = weight(value);
+        (bytes + more_bytes, files + more_files)
+    };
+    match value {
+        Value::Int(_) | Value::Bool(_) | Value::Double(_) => (16, 0),
+        Value::Text(text) => (text.len() + 16, 0),
+        Value::Stored(_) => (16, 1),
+        Value::Array(values) => values.iter().fold((16, 0), sum),
+        Value::Struct(members) => members.iter().map(|(_, value)| value).fold((16, 0), sum),
     }
 }
 

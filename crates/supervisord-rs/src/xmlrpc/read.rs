@@ -1,38 +1,28 @@
-//! Reading. Nesting and size are bounded, and a document type is refused.
+//! Reading calls and answers, as forgiving as the original.
 
-use quick_xml::{Reader, events::Event};
-use thiserror::Error;
-
-use super::Value;
-
-/// Why a text is not XML-RPC.
-#[derive(Debug, Error)]
-pub(crate) enum ParseError {
-    /// It is not XML.
-    #[error("not well formed")]
-    Xml(#[from] quick_xml::Error),
-    /// It is XML of another kind, or nested too deeply.
-    #[error("{0}")]
-    Shape(&'static str),
-}
+use super::{
+    Value,
+    tree::{Node, ParseError, Tag, parse},
+};
 
 /// The method and parameters of a call.
 pub(crate) fn read_call(text: &str) -> Result<(String, Vec<Value>), ParseError> {
-    let root = read_tree(text)?;
-    let call = root
-        .child("methodCall")
-        .ok_or(ParseError::Shape("no methodCall"))?;
-    let method = call
-        .child("methodName")
-        .map(|name| name.text.trim().to_owned())
+    let root = parse(text)?;
+    if root.tag != Tag::Call {
+        return Err(ParseError::Shape("no methodCall"));
+    }
+    let method = root
+        .child(Tag::MethodName)
+        .map(|name| name.text.clone())
         .filter(|name| !name.is_empty())
         .ok_or(ParseError::Shape("no methodName"))?;
-    let params = match call.child("params") {
+    let params = match root.child(Tag::Params) {
         Some(params) => params
             .children
             .iter()
-            .filter_map(|param| param.child("value"))
-            .map(value)
+            .map(|param| param.child(Tag::Value))
+            .map(|param| param.ok_or(ParseError::Shape("a parameter has no value")))
+            .map(|param| value(param?))
             .collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
@@ -41,14 +31,12 @@ pub(crate) fn read_call(text: &str) -> Result<(String, Vec<Value>), ParseError> 
 
 /// The answer to a call: a value, or a fault's code and text.
 pub(crate) fn read_response(text: &str) -> Result<Result<Value, (i64, String)>, ParseError> {
-    let root = read_tree(text)?;
-    let response = root
-        .child("methodResponse")
-        .ok_or(ParseError::Shape("no methodResponse"))?;
-    if let Some(fault) = response
-        .child("fault")
-        .and_then(|fault| fault.child("value"))
-    {
+    let root = parse(text)?;
+    if root.tag != Tag::Response {
+        return Err(ParseError::Shape("no methodResponse"));
+    }
+    let fault = root.child(Tag::Fault);
+    if let Some(fault) = fault.and_then(|fault| fault.child(Tag::Value)) {
         let fault = value(fault)?;
         let code = fault
             .member("faultCode")
@@ -60,137 +48,88 @@ pub(crate) fn read_response(text: &str) -> Result<Result<Value, (i64, String)>, 
             .unwrap_or("");
         return Ok(Err((code, text.to_owned())));
     }
-    let found = response
-        .child("params")
-        .and_then(|params| params.child("param"))
-        .and_then(|param| param.child("value"))
+    let found = root
+        .child(Tag::Params)
+        .and_then(|params| params.child(Tag::Param))
+        .and_then(|param| param.child(Tag::Value))
         .ok_or(ParseError::Shape("no value"))?;
     value(found).map(Ok)
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    name: String,
-    text: String,
-    children: Vec<Self>,
-}
-
-impl Node {
-    fn child(&self, name: &str) -> Option<&Self> {
-        self.children.iter().find(|child| child.name == name)
-    }
-}
-
-fn read_tree(text: &str) -> Result<Node, ParseError> {
-    let mut reader = Reader::from_str(text);
-    let mut open = vec![Node::default()];
-    loop {
-        match reader.read_event()? {
-            Event::Start(tag) => {
-                if open.len() >= DEEPEST {
-                    return Err(ParseError::Shape("nested too deeply"));
-                }
-                open.push(named(&tag));
-            }
-            Event::Empty(tag) => {
-                let node = named(&tag);
-                if let Some(parent) = open.last_mut() {
-                    parent.children.push(node);
-                }
-            }
-            Event::End(_) => {
-                if let (Some(node), Some(parent)) = (open.pop(), open.last_mut()) {
-                    parent.children.push(node);
-                }
-            }
-            Event::Text(part) => append(&mut open, &part.xml10_content()),
-            Event::CData(part) => append(&mut open, &part.xml10_content()),
-            Event::GeneralRef(reference) => {
-                let char = match reference.resolve_char_ref()? {
-                    Some(char) => char,
-                    None => named_entity(&reference)?,
-                };
-                append(&mut open, char.encode_utf8(&mut [0; 4]));
-            }
-            Event::DocType(_) => return Err(ParseError::Shape("a document type is not accepted")),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-            Event::Eof => break,
-        }
-    }
-    match (open.pop(), open.is_empty()) {
-        (Some(root), true) => Ok(root),
-        _ => Err(ParseError::Shape("ends too early")),
-    }
-}
-
-fn named(tag: &quick_xml::events::BytesStart<'_>) -> Node {
-    Node {
-        name: tag.name().as_ref().to_owned(),
-        ..Node::default()
-    }
-}
-
-fn append(open: &mut [Node], text: &str) {
-    if let Some(node) = open.last_mut() {
-        node.text.push_str(text);
-    }
-}
-
-fn named_entity(reference: &str) -> Result<char, ParseError> {
-    match reference {
-        "amp" => Ok('&'),
-        "lt" => Ok('<'),
-        "gt" => Ok('>'),
-        "quot" => Ok('"'),
-        "apos" => Ok('\''),
-        _ => Err(ParseError::Shape("unknown entity")),
-    }
 }
 
 fn value(node: &Node) -> Result<Value, ParseError> {
     let Some(typed) = node.children.first() else {
         return Ok(Value::text(node.text.clone()));
     };
-    let text = typed.text.trim();
-    match typed.name.as_str() {
-        "int" | "i4" => text
-            .parse()
+    match typed.tag {
+        Tag::Int => python_int(&typed.text)
             .map(Value::Int)
-            .map_err(|_| ParseError::Shape("an int is not a number")),
-        "boolean" => match text {
-            "1" => Ok(Value::Bool(true)),
-            "0" => Ok(Value::Bool(false)),
-            _ => Err(ParseError::Shape("a boolean is neither 0 nor 1")),
-        },
-        "double" => text
+            .ok_or(ParseError::Shape("an int is not a number")),
+        // Everything but 1 is false in the original, words included.
+        Tag::Boolean => Ok(Value::Bool(typed.text == "1")),
+        Tag::Double => typed
+            .text
+            .trim()
             .parse()
             .map(Value::Double)
             .map_err(|_| ParseError::Shape("a double is not a number")),
-        "string" | "dateTime.iso8601" => Ok(Value::text(typed.text.clone())),
-        "base64" => base64(text).map(Value::Text),
-        "array" => {
+        Tag::Base64 => base64(&typed.text).map(Value::Text),
+        Tag::Array => {
             let data = typed
-                .child("data")
+                .child(Tag::Data)
                 .ok_or(ParseError::Shape("an array has no data"))?;
-            let values = data.children.iter().filter(|child| child.name == "value");
+            let values = data.children.iter().filter(|child| child.tag == Tag::Value);
             values
                 .map(value)
                 .collect::<Result<_, _>>()
                 .map(Value::Array)
         }
-        "struct" => {
-            let members = typed.children.iter().filter(|child| child.name == "member");
-            members
-                .map(member)
-                .collect::<Result<_, _>>()
-                .map(Value::Struct)
-        }
-        _ => Err(ParseError::Shape("unknown type of value")),
+        Tag::Struct => typed
+            .children
+            .iter()
+            .map(member)
+            .collect::<Result<_, _>>()
+            .map(Value::Struct),
+        // A type nobody knows, such as i8, is read as the text it is, as in the original.
+        Tag::String
+        | Tag::Other
+        | Tag::Call
+        | Tag::Response
+        | Tag::MethodName
+        | Tag::Params
+        | Tag::Param
+        | Tag::Fault
+        | Tag::Value
+        | Tag::Data
+        | Tag::Member
+        | Tag::Name => Ok(Value::text(typed.text.clone())),
     }
 }
 
+/// A whole number as Python reads one: blanks around it, a sign, single underscores between digits.
+/// What does not fit becomes the number nearest to it.
+pub(crate) fn python_int(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let well_formed = digits
+        .split('_')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if !well_formed {
+        return None;
+    }
+    let digits = digits.bytes().filter(u8::is_ascii_digit);
+    let size = digits.fold(0i64, |sum, digit| {
+        sum.saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'))
+    });
+    Some(if negative { -size } else { size })
+}
+
 fn member(node: &Node) -> Result<(String, Value), ParseError> {
-    match (node.child("name"), node.child("value")) {
+    match (node.child(Tag::Name), node.child(Tag::Value)) {
         (Some(name), Some(inner)) => Ok((name.text.clone(), value(inner)?)),
         _ => Err(ParseError::Shape("a member lacks its name or value")),
     }
@@ -205,10 +144,10 @@ fn base64(text: &str) -> Result<String, ParseError> {
     String::from_utf8(bytes).map_err(|_| ParseError::Shape("base64 of something that is no text"))
 }
 
-const DEEPEST: usize = 64;
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::xmlrpc::{write_call, write_fault, write_response};
 
@@ -222,7 +161,7 @@ mod tests {
             ),
             ("c".to_owned(), Value::Double(1.5)),
         ]);
-        let text = write_response(&value);
+        let text = write_response(&value).to_text();
         assert_eq!(read_response(&text).unwrap(), Ok(value.clone()));
         let text = write_call("a.b", &[value.clone(), Value::text("")]);
         let (method, params) = read_call(&text).unwrap();
@@ -230,7 +169,7 @@ mod tests {
             (method.as_str(), params),
             ("a.b", vec![value, Value::text("")])
         );
-        let text = write_fault(10, "BAD_NAME: x");
+        let text = write_fault(10, "BAD_NAME: x").to_text();
         assert_eq!(
             read_response(&text).unwrap(),
             Err((10, "BAD_NAME: x".to_owned()))
@@ -243,7 +182,7 @@ mod tests {
             .map(char::from)
             .chain(['\u{ffff}', 'z'])
             .collect();
-        let read = read_response(&write_response(&Value::text(raw)))
+        let read = read_response(&write_response(&Value::text(raw)).to_text())
             .unwrap()
             .unwrap();
         assert!(read.as_text().unwrap().ends_with('z'));
@@ -274,5 +213,130 @@ mod tests {
         assert_eq!(params, vec![Value::text("x")]);
         let (_, params) = read_call("<methodCall><methodName>m</methodName></methodCall>").unwrap();
         assert!(params.is_empty());
+    }
+
+    #[test]
+    fn types_are_read_as_the_original_reads_them() {
+        let param = |value: &str| {
+            let text = format!(
+                "<methodCall><methodName> m</methodName><params><param>{value}</param></params>\
+                 </methodCall>"
+            );
+            read_call(&text).map(|(_, params)| params.into_iter().next().unwrap())
+        };
+        for (xml, expected) in [
+            ("<value><int> +1_0\n</int></value>", Some(Value::Int(10))),
+            (
+                "<value><i4>99999999999999999999</i4></value>",
+                Some(Value::Int(i64::MAX)),
+            ),
+            ("<value><int>1__0</int></value>", None),
+            ("<value><int/></value>", None),
+            (
+                "<value><boolean>true</boolean></value>",
+                Some(Value::Bool(false)),
+            ),
+            ("<value><i8>7</i8></value>", Some(Value::text("7"))),
+            (
+                "<value>mixed<string>x</string></value>",
+                Some(Value::text("x")),
+            ),
+            (
+                "<value><base64>w7w=\n</base64></value>",
+                Some(Value::text("ü")),
+            ),
+            ("<value><base64>!</base64></value>", None),
+            ("<value><array/></value>", None),
+            ("<other/>", None),
+        ] {
+            assert_eq!(param(xml).ok(), expected, "{xml}");
+        }
+        assert_eq!(
+            read_call("<methodCall><methodName> m</methodName></methodCall>")
+                .unwrap()
+                .0,
+            " m"
+        );
+    }
+
+    const PIECES: &[&str] = &[
+        "<methodCall>",
+        "</methodCall>",
+        "<methodName>",
+        "</methodName>",
+        "<params>",
+        "</params>",
+        "<param>",
+        "</param>",
+        "<value>",
+        "</value>",
+        "<int>",
+        "</int>",
+        "<struct>",
+        "</struct>",
+        "<member>",
+        "</member>",
+        "<array>",
+        "</array>",
+        "<data>",
+        "</data>",
+        "<base64>",
+        "</base64>",
+        "<name>",
+        "</name>",
+        "7",
+        "&amp;",
+        "&#0;",
+        "&#x110000;",
+        "&a;",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "]]>",
+        "<?x",
+        "?>",
+        "é",
+        "\r\n",
+        "\0",
+        "<",
+    ];
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_read_panics(text: String) {
+            let _ = read_call(&text);
+            let _ = read_response(&text);
+        }
+
+        #[test]
+        fn nothing_that_looks_like_a_call_panics(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..40),
+        ) {
+            let _ = read_call(&pieces.concat());
+            let _ = read_response(&pieces.concat());
+        }
+
+        #[test]
+        fn every_value_survives_the_way(value in values()) {
+            let text = write_call("m", std::slice::from_ref(&value));
+            prop_assert_eq!(read_call(&text).unwrap().1, vec![value]);
+        }
+    }
+
+    /// Values with what XML can carry in them.
+    fn values() -> impl Strategy<Value = Value> {
+        let text = "[ -~\t\n\ré€😀]{0,20}";
+        let leaf = prop_oneof![
+            any::<i32>().prop_map(|number| Value::Int(number.into())),
+            any::<bool>().prop_map(Value::Bool),
+            (-1e9..1e9f64).prop_map(Value::Double),
+            text.prop_map(Value::Text),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+                proptest::collection::vec((text, inner), 0..6).prop_map(Value::Struct),
+            ]
+        })
     }
 }

@@ -1,39 +1,46 @@
 //! Writing. The result is always well formed, whatever a program has printed.
 
-use super::Value;
+use super::{Document, Value};
 
 /// A call of `method`.
 pub(crate) fn write_call(method: &str, params: &[Value]) -> String {
-    let mut out = String::from("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
-    escape(method, &mut out);
-    out.push_str("</methodName>\n<params>\n");
+    let mut out = Document::default();
+    out.text()
+        .push_str("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
+    escape(method, out.text());
+    out.text().push_str("</methodName>\n<params>\n");
     for param in params {
-        out.push_str("<param>\n<value>");
+        out.text().push_str("<param>\n<value>");
         write(param, &mut out);
-        out.push_str("</value>\n</param>\n");
+        out.text().push_str("</value>\n</param>\n");
     }
-    out.push_str("</params>\n</methodCall>\n");
-    out
+    out.text().push_str("</params>\n</methodCall>\n");
+    std::mem::take(out.text())
 }
 
 /// The answer to a call.
-pub(crate) fn write_response(value: &Value) -> String {
-    let mut out =
-        String::from("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>");
+pub(crate) fn write_response(value: &Value) -> Document {
+    let mut out = Document::default();
+    out.text()
+        .push_str("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>");
     write(value, &mut out);
-    out.push_str("</value>\n</param>\n</params>\n</methodResponse>\n");
+    out.text()
+        .push_str("</value>\n</param>\n</params>\n</methodResponse>\n");
     out
 }
 
 /// The refusal of a call.
-pub(crate) fn write_fault(code: i64, text: &str) -> String {
+pub(crate) fn write_fault(code: i64, text: &str) -> Document {
     let fault = Value::Struct(vec![
         ("faultCode".to_owned(), Value::Int(code)),
         ("faultString".to_owned(), Value::text(text)),
     ]);
-    let mut out = String::from("<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value>");
+    let mut out = Document::default();
+    out.text()
+        .push_str("<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value>");
     write(&fault, &mut out);
-    out.push_str("</value>\n</fault>\n</methodResponse>\n");
+    out.text()
+        .push_str("</value>\n</fault>\n</methodResponse>\n");
     out
 }
 
@@ -54,41 +61,47 @@ pub(crate) fn escape(text: &str, out: &mut String) {
     }
 }
 
-fn write(value: &Value, out: &mut String) {
+fn write(value: &Value, out: &mut Document) {
     match value {
         // The type has 32 bits; times saturate as in the original.
         Value::Int(number) => {
             let number = (*number).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
-            out.push_str(&format!("<int>{number}</int>"));
+            out.text().push_str(&format!("<int>{number}</int>"));
         }
         Value::Bool(flag) => {
-            out.push_str(&format!("<boolean>{}</boolean>", u8::from(*flag)));
+            let flag = u8::from(*flag);
+            out.text().push_str(&format!("<boolean>{flag}</boolean>"));
         }
-        Value::Double(number) => out.push_str(&format!("<double>{number}</double>")),
+        Value::Double(number) => out.text().push_str(&format!("<double>{number}</double>")),
         Value::Text(text) => {
-            out.push_str("<string>");
-            escape(text, out);
-            out.push_str("</string>");
+            out.text().push_str("<string>");
+            escape(text, out.text());
+            out.text().push_str("</string>");
+        }
+        Value::Stored(stored) => {
+            out.text().push_str("<string>");
+            out.push(stored.clone());
+            out.text().push_str("</string>");
         }
         Value::Array(values) => {
-            out.push_str("<array><data>\n");
+            out.text().push_str("<array><data>\n");
             for value in values {
-                out.push_str("<value>");
+                out.text().push_str("<value>");
                 write(value, out);
-                out.push_str("</value>\n");
+                out.text().push_str("</value>\n");
             }
-            out.push_str("</data></array>");
+            out.text().push_str("</data></array>");
         }
         Value::Struct(members) => {
-            out.push_str("<struct>\n");
+            out.text().push_str("<struct>\n");
             for (name, value) in members {
-                out.push_str("<member>\n<name>");
-                escape(name, out);
-                out.push_str("</name>\n<value>");
+                out.text().push_str("<member>\n<name>");
+                escape(name, out.text());
+                out.text().push_str("</name>\n<value>");
                 write(value, out);
-                out.push_str("</value>\n</member>\n");
+                out.text().push_str("</value>\n</member>\n");
             }
-            out.push_str("</struct>");
+            out.text().push_str("</struct>");
         }
     }
 }

@@ -86,6 +86,17 @@ impl Supervisor {
         }
     }
 
+    /// Starts a supervisorctl and does not wait for it.
+    pub(crate) fn spawn_ctl(&self, line: &str) -> Child {
+        Command::new(ours("supervisorctl"))
+            .arg("-c")
+            .arg(self.path("supervisord.conf"))
+            .args(line.split_whitespace())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("supervisorctl runs")
+    }
+
     /// Waits until a program is in a state.
     pub(crate) fn wait_state(&self, name: &str, state: &str) {
         wait_for(&format!("{name} to be {state}"), PATIENCE, || {
@@ -107,6 +118,22 @@ impl Supervisor {
             self.child.try_wait().ok().flatten()
         })
         .expect("supervisord ends")
+    }
+
+    /// Waits for supervisord to end by itself.
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
+        wait_for("supervisord to end", PATIENCE, || {
+            self.child.try_wait().ok().flatten()
+        })
+        .expect("supervisord ends")
+    }
+
+    /// Sends a signal to supervisord and to these processes.
+    pub(crate) fn signal_all(&self, pids: &[i32], signal: Signal) {
+        self.signal(signal);
+        for pid in pids {
+            let _ = kill(Pid::from_raw(*pid), signal);
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -132,3 +159,18 @@ pub(crate) fn ours(name: &str) -> &'static Path {
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A program of the original's environment.
+pub(crate) fn stock(name: &str) -> PathBuf {
+    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv-test"),
+        PathBuf::from,
+    );
+    let path = venv.join("bin").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing; run `make venv`",
+        path.display()
+    );
+    path
+}
