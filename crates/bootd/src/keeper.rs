@@ -31,7 +31,7 @@ use crate::{
     channel::Channel,
     custody::{Custody, Room},
     leftovers::{CHANNEL, Census, Evicted, Eviction, Leftovers},
-    system::{Children, Ending, Group, Orphan, Owner, Spawn, open_files, started},
+    system::{Children, Ending, Group, Orphan, Owner, Spawn, open_files, program, started},
 };
 
 /// Starts and restarts the supervisor.
@@ -45,6 +45,8 @@ pub(crate) struct Keeper {
     custody: Custody,
     /// Runs that nobody has taken over and that are being ended.
     unclaimed: Option<Unclaimed>,
+    /// The program file of the supervisor that has last greeted as one that takes over.
+    heir: Option<PathBuf>,
     /// How many held runs have been told.
     told_held: usize,
     /// The sessions of dead supervisors that somebody is still in.
@@ -118,6 +120,7 @@ impl Keeper {
             keeping: Keeping::Idle,
             custody: Custody::new(room),
             unclaimed: None,
+            heir: None,
             told_held: 0,
             sessions: Vec::new(),
             quick_deaths: 0,
@@ -201,24 +204,35 @@ impl Keeper {
 
     /// Does what is due.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if let Keeping::Running { line, .. } = &mut self.keeping
-            && let Some(by) = line.hello_by
-            && now >= by
-        {
-            if now.saturating_duration_since(by) > LATE {
-                // We were paused or had no time, and so had the supervisor.
-                line.hello_by = Some(now + HELLO);
-            } else {
-                line.hello_by = None;
-                self.end_unclaimed("has not greeted bootd in time", now);
-            }
-        }
+        self.look_at_silence(now);
         self.evict_unclaimed(now);
         self.clear(now);
         if let Keeping::Braking { until } = self.keeping
             && now >= until
         {
             self.restart(now);
+        }
+    }
+
+    /// Ends what is held if the supervisor has had its time to say that it takes it over.
+    fn look_at_silence(&mut self, now: Instant) {
+        let Keeping::Running { since, line } = &mut self.keeping else {
+            return;
+        };
+        let Some(by) = line.hello_by.filter(|by| now >= *by) else {
+            return;
+        };
+        // We were paused or had no time, and so had the supervisor.
+        let is_late = now.saturating_duration_since(by) > LATE;
+        // A machine that is short of memory takes its time to start what has greeted before.
+        let is_slow = self.heir.is_some()
+            && self.heir == program(line.pid.as_raw())
+            && now.saturating_duration_since(*since) < SLOW_HELLO;
+        if is_late || is_slow {
+            line.hello_by = Some(now + HELLO);
+        } else {
+            line.hello_by = None;
+            self.end_unclaimed("has not greeted bootd in time", now);
         }
     }
 
@@ -432,10 +446,12 @@ const ANEW: i32 = 77;
 const QUICK: Duration = Duration::from_secs(5);
 /// How long a supervisor may take to greet while something is held.
 const HELLO: Duration = Duration::from_secs(2);
+/// How long it may take if its program has greeted before.
+const SLOW_HELLO: Duration = Duration::from_secs(30);
 /// A deadline that is seen later than this was missed by no fault of the supervisor.
 const LATE: Duration = Duration::from_millis(500);
 /// How long a process may take from its creation to being a program.
-const UNBORN: Duration = Duration::from_millis(200);
+const UNBORN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LONGEST_BRAKE: Duration = Duration::from_secs(10);
 /// More programs than any instance has.

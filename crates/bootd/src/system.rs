@@ -20,7 +20,7 @@ pub(crate) use files::Disk;
 pub(crate) use limits::{FileLimit, open_files};
 pub(crate) use packets::{receive, send};
 pub(crate) use process::{Ending, Group, Spawn, find, longest, too_long};
-pub(crate) use processes::{Process, Processes, started, uptime};
+pub(crate) use processes::{Process, Processes, program, started, uptime};
 pub(crate) use signals::{Request, Signals};
 
 /// What boot steps may do to the file system.

@@ -12,7 +12,7 @@ use crate::{
     board::LinkState,
     channel::{Channel, Event, Said},
     custody::{Ends, Refusal},
-    system::{started, uptime},
+    system::{program, started, uptime},
 };
 
 /// The connection to a running supervisor.
@@ -158,9 +158,13 @@ impl Keeper {
         let living = self.custody.living();
         let Some(line) = self.line_mut() else { return };
         line.greeted = greeted;
+        let pid = line.pid.as_raw();
         line.hello_by = None;
         if let Some(channel) = &mut line.channel {
             channel.welcome(epoch, &kept);
+        }
+        if greeted == Greeted::AsHeir {
+            self.heir = program(pid);
         }
         if kept.is_empty() {
             tracing::debug!(epoch = supervisor, "supervisor greeted");

@@ -149,6 +149,11 @@ pub(crate) fn started(pid: i32) -> Option<u64> {
     started.parse().ok()
 }
 
+/// The program file that a process runs.
+pub(crate) fn program(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
 /// How long ago the machine was started, in clock ticks.
 pub(crate) fn uptime() -> u64 {
     let hertz = sysconf(SysconfVar::CLK_TCK).ok().flatten();

@@ -173,6 +173,17 @@ impl Instance {
         .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", self.snapshot(), self.console()))
     }
 
+    pub(crate) fn stop_program(&self, name: &str) {
+        let request = supervisor::StopProgramRequest {
+            name: name.to_owned(),
+            wait: true,
+        };
+        runtime().block_on(async {
+            let mut client = SupervisorServiceClient::new(ipc::connect(&self.supervisord()));
+            client.stop_program(request).await.unwrap();
+        });
+    }
+
     /// Has our own supervisord end to be started anew.
     pub(crate) fn reexec(&self) {
         runtime().block_on(async {

@@ -106,35 +106,44 @@ fn programs_go_on_when_their_supervisor_is_killed() {
 
 #[test]
 fn a_program_that_ends_while_nobody_supervises_it_is_told_with_its_true_exit_code() {
-    let instance = real(
-        "ended-meanwhile",
-        "[program:seven]\nautorestart=false\n\
-         command=/bin/sh -c 'echo here; until test -e /tmp/end; do sleep 0.05; done; exit 7'\n\
-         [program:stays]\ncommand=/bin/sleep 1001\n\
-         [program:stopped]\ncommand=/bin/sleep 1002\n",
-    );
-    let seven = instance.wait_state("seven", ProgramState::Running);
-    let stays = instance.wait_state("stays", ProgramState::Running);
-    instance.wait_state("stopped", ProgramState::Running);
-    instance.run("/usr/local/bin/supervisorctl stop stopped || kill $(pgrep -f 'sleep 1002')");
+    let instance = instance("ended-meanwhile")
+        .supervisor(Supervisor::Real)
+        .shell("cp /opt/berth/bin/supervisord /tmp/ && exec /opt/berth/bin/bootd")
+        .file(
+            "/etc/berth/bootd.toml",
+            "supervisor = ['/tmp/supervisord', '-n', '-c', '/etc/supervisor/supervisord.conf']",
+        )
+        .file(
+            "/etc/survival.d/programs.conf",
+            "[program:seven]\nautorestart=false\n\
+             command=/bin/sh -c 'until test -e /tmp/end; do sleep 0.05; done; exit 7'\n\
+             [program:stays]\ncommand=/bin/sleep 1001\n\
+             [program:rests]\ncommand=/bin/sleep 1002\n",
+        )
+        .start();
+    instance.wait_until_up();
+    let [seven, stays, _] =
+        ["seven", "stays", "rests"].map(|name| instance.wait_state(name, ProgramState::Running));
+    instance.stop_program("rests");
     let before = instance.wait_until_up().supervisor.unwrap();
-    instance.run("mv /opt/berth/bin/supervisord /opt/berth/bin/aside");
+    instance.run("mv /tmp/supervisord /tmp/aside");
     instance.run(&format!("kill -KILL {}", before.pid));
     instance.wait_for("the missing file to be told", |snapshot| {
         let link = snapshot.supervisor.as_ref().unwrap();
         link.last_exit.contains("failed to start")
     });
     instance.run("touch /tmp/end");
-    let gone = format!("kill -0 {} 2>&1 || true", seven.pid);
+    let gone = format!("test -e /proc/{} || echo gone", seven.pid);
     testkit::wait_for("the end of the program", Duration::from_secs(20), || {
         (!instance.run(&gone).is_empty()).then_some(())
     })
     .unwrap();
-    instance.run("mv /opt/berth/bin/aside /opt/berth/bin/supervisord");
+    instance.run("mv /tmp/aside /tmp/supervisord");
     let exited = instance.wait_state("seven", ProgramState::Exited);
     assert_eq!(exit_code(&exited), Some(7), "{exited:?}");
     let after = instance.wait_state("stays", ProgramState::Running);
     assert_eq!(after.pid, stays.pid);
+    instance.wait_state("rests", ProgramState::Stopped);
 }
 
 #[test]
@@ -208,7 +217,7 @@ fn a_program_that_must_not_be_lost_ends_the_instance_with_its_code() {
         .file(
             "/etc/survival.d/programs.conf",
             "[program:vital]\ncommand=/bin/false\nstartretries=0\nexit_on_fatal=42\n\
-             [program:polite]\ncommand=/bin/sh -c 'trap \"echo bye > /dev/console; sleep 0.3; touch /tmp/polite; exit 0\" TERM; while :; do sleep 0.05; done'\nstdout_logfile=/dev/stdout\n",
+             [program:polite]\ncommand=/bin/sh -c 'trap \"sleep 0.3; echo bye; exit 0\" TERM; while :; do sleep 0.05; done'\nstdout_logfile=/dev/stdout\n",
         )
         .start();
     let status = instance.wait_exit();
@@ -216,6 +225,8 @@ fn a_program_that_must_not_be_lost_ends_the_instance_with_its_code() {
     assert_eq!(status.code(), Some(42), "{console}");
     let told = "vital is FATAL and exit_on_fatal is set; the instance stops with exit code 42";
     assert!(console.contains(told), "{console}");
+    // In order, as at any other end.
+    assert!(console.contains("bye\n"), "{console}");
 }
 
 #[test]
