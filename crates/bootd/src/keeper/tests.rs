@@ -7,12 +7,12 @@ use std::{
 use nix::unistd::getpid;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{clearing::SLOW_HELLO, *};
 use crate::{
     facts::{self, Facts},
     options::Options,
     plan::plan,
-    system::{receive, send},
+    system::{program, receive, send, started},
 };
 
 /// A keeper whose supervisor is the test itself. It cannot start another one.

@@ -30,7 +30,7 @@ fn heard(instance: &Instance) -> Vec<(Value, u64)> {
     let text = instance.run("cat /tmp/heard");
     let lines: Vec<(Value, u64)> = text
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("the heir writes JSON"))
         .collect();
     let last = lines
         .iter()
