@@ -42,6 +42,8 @@ fn booted(now: u64) -> boot::BootSnapshot {
             leftovers_stopped: vec!["jupyter".to_owned(), "caddy".to_owned()],
             channel_open: true,
             last_restart_unix_us: now - 400_000_000,
+            programs_held: 9,
+            programs_taken_over: Vec::new(),
         }),
         orphans_reaped: 3,
         instance_id: "C.20471133".to_owned(),
