@@ -49,9 +49,14 @@ fn an_app_is_waited_for_watched_and_restarted_and_everybody_says_why() -> Result
     assert_eq!(worker["waitingFor"][0], "slowapp to be ready", "{worker}");
     let why = instance.exec(&["berth", "why", "worker"])?.stdout;
     assert!(why.contains("it waits for slowapp to be ready"), "{why}");
-    let status = instance.exec(&["supervisorctl", "status", "worker"])?.stdout;
-    assert!(status.contains("waiting for slowapp to be ready"), "{status}");
-    let page = instance.get(1111, "/api/v1/instance")?.body;
+    let status = instance
+        .exec(&["supervisorctl", "status", "worker"])?
+        .stdout;
+    assert!(
+        status.contains("waiting for slowapp to be ready"),
+        "{status}"
+    );
+    let page = instance.get(1111, "/api/v1/services")?.body;
     assert!(page.contains("waiting for slowapp to be ready"), "{page}");
     let graph = instance.exec(&["berth", "graph"])?.stdout;
     assert!(graph.contains("└─ ready:\n   worker"), "{graph}");
@@ -59,7 +64,10 @@ fn an_app_is_waited_for_watched_and_restarted_and_everybody_says_why() -> Result
     let ready = instance.wait_ready("slowapp")?;
     let worker = instance.wait_state("worker", "RUNNING")?;
     let at = |program: &serde_json::Value, key: &str| -> u64 {
-        program[key].as_str().and_then(|t| t.parse().ok()).unwrap_or(0)
+        program[key]
+            .as_str()
+            .and_then(|t| t.parse().ok())
+            .unwrap_or(0)
     };
     let waited = at(&worker, "startedUnixUs") - at(&ready, "startedUnixUs");
     assert!(waited >= 5_000_000, "the worker started after {waited} µs");
@@ -74,18 +82,26 @@ fn an_app_is_waited_for_watched_and_restarted_and_everybody_says_why() -> Result
     instance.sh("rm /workspace/broken")?;
     instance.wait_ready("slowapp")?;
     assert!(
-        instance.sandbox.console().contains("slowapp does not live: http://127.0.0.1:18999/health answers 503"),
+        instance
+            .sandbox
+            .console()
+            .contains("slowapp does not live: http://127.0.0.1:18999/health answers 503"),
         "{}",
         instance.sandbox.console()
     );
-    let events = instance.get(1111, "/api/v1/instance")?.body;
-    assert!(events.contains("slowapp"), "{events}");
+    wait_for("the portal to tell of it", SOON, || {
+        let events = instance.get(1111, "/api/v1/events").ok()?.body;
+        events.contains("slowapp").then_some(())
+    })?;
 
     let top = instance.exec(&["berth", "top", "--json"])?.stdout;
     let top: serde_json::Value = serde_json::from_str(&top)?;
-    let used = top["programs"].as_array().and_then(|programs| {
-        programs.iter().find(|program| program["name"] == "slowapp")
-    });
-    assert!(used.is_some_and(|used| used["resident_bytes"].as_u64() > Some(1_000_000)), "{top}");
+    let used = top["programs"]
+        .as_array()
+        .and_then(|programs| programs.iter().find(|program| program["name"] == "slowapp"));
+    assert!(
+        used.is_some_and(|used| used["resident_bytes"].as_u64() > Some(1_000_000)),
+        "{top}"
+    );
     Ok(())
 }
