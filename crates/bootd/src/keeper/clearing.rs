@@ -130,6 +130,6 @@ impl Keeper {
 }
 
 /// How long it may take if its program has greeted before.
-pub(super) const SLOW_HELLO: Duration = Duration::from_secs(30);
+pub(super) const SLOW_HELLO: Duration = Duration::from_secs(10);
 /// A deadline that is seen later than this was missed by no fault of the supervisor.
 const LATE: Duration = Duration::from_millis(500);
