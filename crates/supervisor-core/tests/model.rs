@@ -14,7 +14,7 @@ use supervisor_core::Patience;
 
 use self::{
     pair::Pair,
-    stories::{Story, several, single},
+    stories::{Story, closing, several, single},
 };
 use crate::support::seconds;
 
@@ -30,12 +30,18 @@ proptest! {
     fn several_programs_do_as_predicted(story in several()) {
         tell(&story)?;
     }
+
+    #[test]
+    fn a_shutdown_goes_as_predicted(story in closing()) {
+        tell(&story)?;
+    }
 }
 
 fn tell(story: &Story) -> Result<(), TestCaseError> {
     let mut pair = Pair::new();
-    for group in &story.groups {
-        pair.add(group, Vec::new())?;
+    for (at, group) in story.groups.iter().enumerate() {
+        let pasts = story.pasts.get(at).cloned();
+        pair.add(group, pasts.unwrap_or_default())?;
     }
     for step in &story.steps {
         pair.take(step, &story.groups)?;

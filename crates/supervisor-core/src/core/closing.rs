@@ -148,7 +148,6 @@ fn running_dependents(register: &Register, slot: Slot) -> BTreeSet<Slot> {
         return BTreeSet::new();
     };
     let mut dependents = register.dependents(program.id());
-    dependents.remove(&slot);
     dependents.retain(|slot| register.get(*slot).is_some_and(has_process));
     dependents
 }

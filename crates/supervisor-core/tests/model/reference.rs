@@ -213,7 +213,8 @@ impl Reference {
             for program in wanted {
                 let condition = dependency.condition;
                 let line = self.lines.iter().find(|line| line.spec.id == program);
-                if !line.is_some_and(|line| line.has_done(condition)) {
+                let itself = program == self.lines[i].spec.id;
+                if itself || !line.is_some_and(|line| line.has_done(condition)) {
                     blockers.push(Blocker::Dependency { program, condition });
                 }
             }

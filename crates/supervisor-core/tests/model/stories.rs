@@ -14,6 +14,8 @@ use crate::support::{KILLED, Spawning, millis, on, on_group, program, seconds};
 #[derive(Clone, Debug)]
 pub(crate) struct Story {
     pub(crate) groups: Vec<GroupSpec>,
+    /// What the programs of each group did before the story.
+    pub(crate) pasts: Vec<Vec<Option<Past>>>,
     pub(crate) steps: Vec<Step>,
     pub(crate) patience: Patience,
     /// What happens during the shutdown.
@@ -79,29 +81,40 @@ pub(crate) fn single() -> impl Strategy<Value = Story> {
         priority: 1,
         programs: vec![spec],
     });
-    story(group.prop_map(|group| vec![group]))
+    story(group.prop_map(|group| vec![group]), Just(Vec::new()), 60)
 }
 
 /// Stories of up to nine programs in up to three groups.
 pub(crate) fn several() -> impl Strategy<Value = Story> {
-    let sizes = vec(0..4usize, 1..4);
-    story(sizes.prop_flat_map(|sizes| {
-        let groups: Vec<_> = sizes
-            .iter()
-            .enumerate()
-            .map(|(at, n)| group(at, *n))
-            .collect();
-        groups
-    }))
+    story(groups(), Just(Vec::new()), 60)
 }
 
-fn story(groups: impl Strategy<Value = Vec<GroupSpec>>) -> impl Strategy<Value = Story> {
+/// Stories of a shutdown that finds many programs running.
+pub(crate) fn closing() -> impl Strategy<Value = Story> {
+    let running = (time(), any::<bool>()).prop_map(|(age, ready)| Past::Running { age, ready });
+    let pasts = vec(vec(option::weighted(0.8, running), 3), 3);
+    story(groups(), pasts, 6)
+}
+
+fn groups() -> impl Strategy<Value = Vec<GroupSpec>> {
+    vec(0..4usize, 1..4).prop_flat_map(|sizes| {
+        let groups = sizes.iter().enumerate();
+        groups.map(|(at, n)| group(at, *n)).collect::<Vec<_>>()
+    })
+}
+
+fn story(
+    groups: impl Strategy<Value = Vec<GroupSpec>>,
+    pasts: impl Strategy<Value = Vec<Vec<Option<Past>>>>,
+    steps: usize,
+) -> impl Strategy<Value = Story> {
     let patience = select(vec![Patience::Budget, Patience::Own]);
-    let parts = (groups, vec(step(), 1..60), patience, vec(step(), 0..20));
-    parts.prop_map(|(groups, steps, patience, mut end)| {
+    let (steps, end) = (vec(step(), 0..steps), vec(step(), 0..30));
+    (groups, pasts, steps, patience, end).prop_map(|(groups, pasts, steps, patience, mut end)| {
         end.retain(|step| !matches!(step, Step::Succeed));
         Story {
             groups,
+            pasts,
             steps,
             patience,
             end,

@@ -1,9 +1,11 @@
 //! Everything is stopped.
 
-use crate::support::{BAD, Bench, KILL, KILLED, OK, TERM, id, instant, millis, program, seconds};
+use crate::support::{
+    BAD, Bench, KILL, KILLED, OK, TERM, id, instant, millis, on, program, seconds,
+};
 use supervisor_core::{
-    Admission, Announcement, Autorestart, Command, Deny, Mood, Patience, Probed, ProgramSpec,
-    StateName,
+    Admission, Announcement, Autorestart, Command, Deny, DependencyCondition, Incarnation,
+    Inherited, Mood, Patience, Probed, ProgramSpec, Resting, StateName,
 };
 
 #[test]
@@ -180,6 +182,28 @@ fn nothing_starts_any_more_once_a_shutdown_has_begun() {
         let denied = Admission::Denied(Deny::ShuttingDown);
         assert_eq!(bench.command(command), denied);
     }
+}
+
+#[test]
+fn nothing_starts_because_another_does_not_wait_any_more() {
+    let mut bench = Bench::new();
+    let waiting = |name: &str, whom: &str, condition| ProgramSpec {
+        depends_on: vec![on(whom, condition)],
+        ..instant(name)
+    };
+    let a = waiting("a", "absent", DependencyCondition::Started);
+    let rests = Inherited::Resting {
+        state: Resting::Exited(OK, true),
+        incarnation: Incarnation(1),
+    };
+    bench.take_over("a", 999, vec![a], vec![(id("a"), rests)]);
+    let _ = bench.begin("a");
+    bench.add(waiting("b", "a", DependencyCondition::ExitedZero));
+    assert_eq!(bench.state("b"), StateName::Waiting);
+    bench.shut_down(Patience::Own);
+    assert_eq!(bench.state("a"), StateName::Stopped);
+    assert_eq!(bench.state("b"), StateName::Stopped);
+    assert!(bench.spawned().is_empty());
 }
 
 #[test]
