@@ -341,5 +341,6 @@ const LONGEST_BRAKE: Duration = Duration::from_secs(10);
 const MOST_RUNS: usize = 4096;
 /// Files that are left for everything else that bootd does.
 const OWN_FILES: usize = 512;
+
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,8 @@ impl Keeper {
         // We were paused or had no time, and so had the supervisor.
         let is_late = now.saturating_duration_since(by) > LATE;
         // A machine that is short of memory takes its time to start what has greeted before.
-        let is_slow = self.heir.is_some()
+        let is_slow = line.channel.is_some()
+            && self.heir.is_some()
             && self.heir == program(line.pid.as_raw())
             && now.saturating_duration_since(*since) < SLOW_HELLO;
         if is_late || is_slow {

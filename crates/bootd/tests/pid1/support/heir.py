@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # Stands in for a supervisord that has its programs held, in tests of bootd. What it does is in
 # /etc/heir.json; what it is told is in /tmp/heard, one message in a line with the number of its
-# descriptors. Where /tmp/silent is, it does not greet.
+# descriptors. Where /tmp/silent is, it becomes another program, which does not greet.
 import array
 import json
 import os
@@ -40,8 +40,7 @@ def hear():
 note({"fds": [fd for fd in first_fds if fd < channel.fileno()]}, [])
 note({"extra": [fd for fd in first_fds if fd > channel.fileno() + 1]}, [])
 if os.path.exists("/tmp/silent"):
-    while True:
-        signal.pause()
+    os.execv("/bin/sleep", ["sleep", "1000"])
 say({"hello": {"pid": os.getpid(), "epoch": 1, "version": 2}})
 while "welcome" not in (message := hear()):
     pass
