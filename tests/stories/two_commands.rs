@@ -86,8 +86,8 @@ fn make_run_detached_prints_a_link_that_works_and_make_stop_ends_it() -> Result<
     );
     // Quotes of every kind reach the shell inside, and nothing of them a shell outside.
     assert_eq!(
-        made.inside("printf '%s|' 'a b' \"c'd\"; hostname")?,
-        format!("a b|c'd|{}\n", made.name)
+        made.inside("printf '%s|' 'a b' \"c'd\" $(printf '$%s' x); hostname")?,
+        format!("a b|c'd|$x|{}\n", made.name)
     );
 
     let again = made.make(&["run", "DETACH=1"])?;
