@@ -22,8 +22,11 @@ stop:
 	@tools/run.sh down
 
 ## make exec CMD='…'     runs a command inside
+# The text as it was given: $(…) in it is for the shell inside, and make would expand it here.
+unexport CMD
+exec: export COMMAND_INSIDE := $(value CMD)
 exec:
-	@tools/run.sh exec "$$CMD"
+	@tools/run.sh exec "$$COMMAND_INSIDE"
 
 ## make shell            opens a shell inside
 shell:

@@ -86,8 +86,8 @@ fn make_run_detached_prints_a_link_that_works_and_make_stop_ends_it() -> Result<
     );
     // Quotes of every kind reach the shell inside, and nothing of them a shell outside.
     assert_eq!(
-        made.inside("printf '%s|' 'a b' \"c'd\"; hostname")?,
-        format!("a b|c'd|{}\n", made.name)
+        made.inside("printf '%s|' 'a b' \"c'd\" $(printf '$%s' x); hostname")?,
+        format!("a b|c'd|$x|{}\n", made.name)
     );
 
     let again = made.make(&["run", "DETACH=1"])?;
@@ -129,10 +129,7 @@ fn ctrl_c_ends_an_instance_in_the_foreground_in_order() -> Result<()> {
     })
     .with_context(said)?;
     // A terminal sends it to the whole foreground group.
-    killpg(
-        Pid::from_raw(i32::try_from(run.id())?),
-        Signal::SIGINT,
-    )?;
+    killpg(Pid::from_raw(i32::try_from(run.id())?), Signal::SIGINT)?;
     run.wait()?;
     assert!(said().contains("bootd stopped"), "{}", said());
     assert!(curl(&[&format!("https://127.0.0.1:{}/", made.portal)]).is_err());
@@ -172,6 +169,10 @@ fn ports_without_the_portal_are_an_instance_without_a_link() -> Result<()> {
     made.ports = format!("{}:8080", free_port());
     let up = made.make(&["run", "DETACH=1"])?;
     assert!(up.status.success(), "{}", text(&up));
-    assert!(text(&up).contains("1111 is not among PORTS"), "{}", text(&up));
+    assert!(
+        text(&up).contains("1111 is not among PORTS"),
+        "{}",
+        text(&up)
+    );
     Ok(())
 }

@@ -36,6 +36,14 @@ enum Command {
     Status,
     /// What happened at boot, step by step
     Boot,
+    /// What each program uses, the hungriest first; on a terminal it goes on until interrupted
+    Top {
+        /// Print once and end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Which program waits for which, and where each stands
+    Graph,
     /// What a program waits for or why it died, with the end of its log
     Why {
         /// Program or daemon
@@ -136,6 +144,14 @@ async fn execute(
         // Six clients at once make a large future.
         Command::Status => Box::pin(commands::status::run(sockets, paint)).await,
         Command::Boot => commands::boot::run(sockets, paint).await,
+        Command::Top { once } => {
+            let show = match once || json {
+                true => commands::top::Show::Once,
+                false => commands::top::Show::Live,
+            };
+            commands::top::run(sockets, paint, show).await
+        }
+        Command::Graph => commands::graph::run(sockets, paint).await,
         Command::Why { name } => commands::why::run(sockets, paint, &name).await,
         Command::Logs {
             name,

@@ -46,6 +46,7 @@ pub(crate) fn program_state(state: ProgramState) -> (&'static str, Tone) {
     match state {
         ProgramState::Unspecified | ProgramState::Unknown => ("UNKNOWN", Tone::Bad),
         ProgramState::Stopped => ("STOPPED", Tone::Faint),
+        ProgramState::Waiting => ("WAITING", Tone::Caution),
         ProgramState::Starting => ("STARTING", Tone::Caution),
         ProgramState::Running => ("RUNNING", Tone::Good),
         ProgramState::Backoff => ("BACKOFF", Tone::Bad),

@@ -78,6 +78,10 @@ pub(crate) struct Link {
     pub(crate) leftovers_stopped: Vec<String>,
     pub(crate) channel_open: bool,
     pub(crate) last_restart: Option<SystemTime>,
+    /// Runs of programs whose pipes bootd keeps.
+    pub(crate) held: usize,
+    /// Programs of its predecessor that went on and were handed to it.
+    pub(crate) taken_over: Vec<String>,
 }
 
 /// What the supervisor is doing.

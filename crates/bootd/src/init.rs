@@ -26,7 +26,7 @@ use nix::{
 
 use crate::{
     board::{Board, Phase},
-    keeper::{Keeper, Launch},
+    keeper::{By, End, Keeper, Launch},
     shutdown::{Next, Shutdown},
     system::{Children, Request, Signals},
 };
@@ -41,6 +41,10 @@ pub(crate) struct Init {
     handle: Handle,
     calls: mpsc::Receiver<Call>,
     shutdown: Option<Shutdown>,
+    /// Whether somebody outside has asked for the end.
+    is_asked: bool,
+    /// What bootd exits with.
+    code: u8,
 }
 
 /// Reaches the init thread from others.
@@ -108,6 +112,8 @@ impl Init {
             handle,
             calls,
             shutdown: None,
+            is_asked: false,
+            code: 0,
         })
     }
 
@@ -116,8 +122,8 @@ impl Init {
         self.handle.clone()
     }
 
-    /// Runs until the instance has ended.
-    pub(crate) fn run(mut self) {
+    /// Runs until the instance has ended; gives the exit code.
+    pub(crate) fn run(mut self) -> u8 {
         loop {
             self.wait();
             for request in in_order(self.signals.take()) {
@@ -130,13 +136,13 @@ impl Init {
             while let Ok(call) = self.calls.try_recv() {
                 self.answer(call);
             }
-            self.keeper.listen();
+            self.listen();
             let now = Instant::now();
             self.keeper.advance(now);
             if let Some(shutdown) = &mut self.shutdown
                 && shutdown.advance(now, self.board.state().is_init) == Next::End
             {
-                return;
+                return self.code;
             }
         }
     }
@@ -168,24 +174,27 @@ impl Init {
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.handle.wake.as_fd(), PollFlags::POLLIN),
         ];
-        descriptors.extend(
-            self.keeper
-                .channel()
-                .map(|channel| PollFd::new(channel, PollFlags::POLLIN)),
-        );
+        descriptors.extend(self.keeper.channel().map(|(channel, has_mail)| {
+            let mut flags = PollFlags::POLLIN;
+            flags.set(PollFlags::POLLOUT, has_mail);
+            PollFd::new(channel, flags)
+        }));
         // An interrupted or failed wait costs one turn of the loop.
         let _ = poll(&mut descriptors, timeout);
     }
 
     fn reap(&mut self) {
         let reaped = self.children.reap();
-        if reaped.orphans > 0 {
-            self.board
-                .change(|state| state.orphans_reaped += reaped.orphans);
+        // What the supervisor said of its programs before they and it ended comes first.
+        self.listen();
+        if !reaped.orphans.is_empty() {
+            let count = u64::try_from(reaped.orphans.len()).unwrap_or(u64::MAX);
+            self.board.change(|state| state.orphans_reaped += count);
+            self.keeper.reaped(&reaped.orphans);
         }
-        if let Some((pid, ending)) = reaped.supervisor {
+        if let Some(ending) = reaped.supervisor {
             let now = Instant::now();
-            self.keeper.ended(pid, ending, now);
+            self.keeper.ended(ending, now);
             if let Some(shutdown) = &mut self.shutdown {
                 tracing::info!(%ending, "supervisor ended");
                 shutdown.supervisor_ended(now);
@@ -207,14 +216,39 @@ impl Init {
         }
     }
 
-    /// Begins the end, or hurries it.
-    fn stop(&mut self, reason: &str) {
-        let now = Instant::now();
-        if let Some(shutdown) = &mut self.shutdown {
-            tracing::warn!(reason, "asked again to stop; everything is killed");
-            shutdown.hurry(now);
+    fn listen(&mut self) {
+        if let Some(end) = self.keeper.listen(Instant::now()) {
+            self.give_up(&end);
+        }
+    }
+
+    /// The supervisor cannot go on without one of its programs.
+    fn give_up(&mut self, end: &End) {
+        let End { code, reason } = end;
+        if self.shutdown.is_some() {
+            tracing::info!(code, reason, "supervisor gives up while the instance stops");
             return;
         }
+        self.code = *code;
+        let text = format!("{reason}; the instance stops with exit code {code}");
+        self.board.mistake("supervisor", text);
+        self.begin_end(reason, By::Itself);
+    }
+
+    /// Begins the end, or hurries it.
+    fn stop(&mut self, reason: &str) {
+        let was_asked = std::mem::replace(&mut self.is_asked, true);
+        match &mut self.shutdown {
+            Some(shutdown) if was_asked => {
+                tracing::warn!(reason, "asked again to stop; everything is killed");
+                shutdown.hurry(Instant::now());
+            }
+            Some(_) => tracing::info!(reason, "asked to stop; the instance does already"),
+            None => self.begin_end(reason, By::Us),
+        }
+    }
+
+    fn begin_end(&mut self, reason: &str, by: By) {
         tracing::info!(reason, "instance stops");
         self.handle.stopping.store(true, Ordering::SeqCst);
         self.board.change(|state| state.phase = Phase::Stopping);
@@ -222,8 +256,8 @@ impl Init {
         if shell > 0 {
             let _ = killpg(Pid::from_raw(shell), Signal::SIGTERM);
         }
-        let supervisor = self.keeper.stop();
-        self.shutdown = Some(Shutdown::begin(supervisor, now));
+        let supervisor = self.keeper.stop(by);
+        self.shutdown = Some(Shutdown::begin(supervisor, Instant::now()));
     }
 }
 

@@ -1,16 +1,20 @@
-//! Keeps the supervisor alive.
+//! Keeps the supervisor alive, and its programs when it is not.
 //!
 //! ```text
 //! Idle ── launch ──▶ Running ── it ends ──▶ Clearing ── nothing left ──▶ Braking ── over ──▶ Running
+//!                       └── stop ──▶ Stopping ── it ends ──▶ Stopped
 //! ```
 //!
-//! Before a restart everything the dead supervisor has left behind is ended, so that its successor
-//! finds every port free; what cannot be ended is told and left. Runs on the init thread and never
-//! waits.
+//! Before a restart everything the dead supervisor has left behind and did not have held is ended,
+//! so that its successor finds every port free; what cannot be ended is told and left. Held runs go
+//! on and are handed to the successor. Runs on the init thread and never waits.
+
+mod clearing;
+mod listening;
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+    os::fd::AsRawFd as _,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -22,11 +26,16 @@ use nix::{
     unistd::Pid,
 };
 
+use self::{
+    clearing::Unclaimed,
+    listening::{Greeted, Line},
+};
 use crate::{
     board::{Board, LinkState},
-    channel::{Channel, Event},
-    leftovers::Leftovers,
-    system::{Children, Ending, Group, Owner, Spawn},
+    channel::Channel,
+    custody::{Custody, Room},
+    leftovers::{CHANNEL, Eviction},
+    system::{Children, Ending, Group, Orphan, Owner, Spawn, open_files},
 };
 
 /// Starts and restarts the supervisor.
@@ -37,6 +46,15 @@ pub(crate) struct Keeper {
     children: Arc<Children>,
     launch: Option<Launch>,
     keeping: Keeping,
+    custody: Custody,
+    /// Runs that nobody has taken over and that are being ended.
+    unclaimed: Option<Unclaimed>,
+    /// The program file of the supervisor that has last greeted as one that takes over.
+    heir: Option<PathBuf>,
+    /// How many held runs have been told.
+    told_held: usize,
+    /// The sessions of dead supervisors that somebody is still in.
+    sessions: Vec<i32>,
     /// Deaths in a row soon after the start.
     quick_deaths: u32,
 }
@@ -48,23 +66,38 @@ pub(crate) struct Launch {
     pub(crate) directory: PathBuf,
 }
 
+/// What a supervisor wants that gives its instance up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) code: u8,
+    pub(crate) reason: String,
+}
+
+/// Who ends a supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Us,
+    /// It stops its programs and then itself already. A signal would hurry it.
+    Itself,
+}
+
 #[derive(Debug)]
 enum Keeping {
     Idle,
     Running {
-        pid: Pid,
         since: Instant,
-        /// `None` once the other end is gone.
-        channel: Option<Channel>,
+        line: Line,
     },
     Clearing {
-        session: i32,
-        kill_at: Instant,
-        /// Counts from the first KILL: a container that was paused wakes up past all times.
-        give_up_at: Option<Instant>,
+        /// How long programs that are being created may take to become known.
+        unborn_until: Instant,
+        eviction: Option<Eviction>,
     },
     Braking {
         until: Instant,
+    },
+    Stopping {
+        line: Line,
     },
     Stopped,
 }
@@ -72,12 +105,21 @@ enum Keeping {
 impl Keeper {
     /// A keeper that has nothing to keep yet.
     pub(crate) fn new(command: Vec<String>, board: Board, children: Arc<Children>) -> Self {
+        let room = Room {
+            runs: MOST_RUNS,
+            descriptors: open_files().saturating_sub(OWN_FILES),
+        };
         Self {
             command,
             board,
             children,
             launch: None,
             keeping: Keeping::Idle,
+            custody: Custody::new(room),
+            unclaimed: None,
+            heir: None,
+            told_held: 0,
+            sessions: Vec::new(),
             quick_deaths: 0,
         }
     }
@@ -91,62 +133,77 @@ impl Keeper {
         self.start(Instant::now())
     }
 
-    /// Notes that the supervisor has ended, ends what it left behind, and plans the restart.
-    pub(crate) fn ended(&mut self, pid: Pid, ending: Ending, now: Instant) {
-        let since = match &self.keeping {
-            Keeping::Running { since, .. } => *since,
-            Keeping::Stopped => {
+    /// Notes that the supervisor has ended and plans the restart. What it has said before must
+    /// have been listened to, and the ends of its programs must have been told.
+    pub(crate) fn ended(&mut self, ending: Ending, now: Instant) {
+        let (since, line) = match std::mem::replace(&mut self.keeping, Keeping::Stopped) {
+            Keeping::Running { since, line } => (since, line),
+            Keeping::Stopping { .. } | Keeping::Stopped => {
                 self.board.link(|link| link.pid = None);
                 return;
             }
-            Keeping::Idle | Keeping::Clearing { .. } | Keeping::Braking { .. } => return,
+            other @ (Keeping::Idle | Keeping::Clearing { .. } | Keeping::Braking { .. }) => {
+                self.keeping = other;
+                return;
+            }
         };
         let lived = now.saturating_duration_since(since);
-        self.quick_deaths = if lived < QUICK {
-            self.quick_deaths + 1
+        // One that never greeted has not understood what this code means.
+        let asked_for = ending == Ending::Code(ANEW) && line.greeted != Greeted::NotYet;
+        if asked_for {
+            tracing::info!(?lived, "supervisor ended to be started anew");
         } else {
-            0
-        };
-        // The supervisor leads a session of its own, which bears its number.
-        let session = pid.as_raw();
-        let leftovers = Leftovers::find(session, &self.children);
-        let names: Vec<String> = leftovers.names().cloned().collect();
-        leftovers.signal(Signal::SIGTERM);
-        tracing::warn!(%ending, ?lived, leftovers = ?names, "supervisor ended; it is started again");
+            self.quick_deaths = if lived < QUICK {
+                self.quick_deaths + 1
+            } else {
+                0
+            };
+            tracing::warn!(%ending, ?lived, "supervisor ended; it is started again");
+        }
+        // It leads a session of its own, which bears its number.
+        self.sessions.push(line.pid.as_raw());
+        // What is left of those that nobody claimed is like everything else that nobody holds.
+        self.unclaimed = None;
         self.board.link(|link| {
             link.state = LinkState::Restarting;
             link.pid = None;
             link.channel_open = false;
-            link.last_exit = ending.to_string();
-            link.leftovers_stopped = names;
+            link.last_exit = if asked_for {
+                "ended to be started anew".to_owned()
+            } else {
+                ending.to_string()
+            };
+            link.leftovers_stopped.clear();
+            link.taken_over.clear();
         });
         self.keeping = Keeping::Clearing {
-            session,
-            kill_at: now + LEFTOVER_GRACE,
-            give_up_at: None,
+            unborn_until: now + UNBORN,
+            eviction: None,
         };
         self.advance(now);
     }
 
-    /// Does what is due.
-    pub(crate) fn advance(&mut self, now: Instant) {
-        if let Keeping::Clearing {
-            session,
-            kill_at,
-            give_up_at,
-        } = &mut self.keeping
-        {
-            let leftovers = Leftovers::find(*session, &self.children);
-            let in_vain = give_up_at.is_some_and(|at| now >= at);
-            if leftovers.is_empty() || in_vain {
-                self.tell_of(&leftovers);
-                let until = now + brake(self.quick_deaths);
-                self.keeping = Keeping::Braking { until };
-            } else if now >= *kill_at {
-                leftovers.signal(Signal::SIGKILL);
-                give_up_at.get_or_insert(now + UNKILLABLE);
+    /// Notes the ends of processes that became bootd's when their parents ended.
+    pub(crate) fn reaped(&mut self, orphans: &[Orphan]) {
+        for orphan in orphans {
+            let Some(run) = self.custody.reaped(orphan) else {
+                continue;
+            };
+            tracing::debug!(run, pid = orphan.pid, ending = %orphan.ending, "held run ended");
+            if let Keeping::Running { line, .. } | Keeping::Stopping { line } = &mut self.keeping
+                && line.greeted == Greeted::AsHeir
+                && let Some(channel) = &mut line.channel
+            {
+                channel.say_exited(run, orphan.pid, orphan.ending);
             }
         }
+    }
+
+    /// Does what is due.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.look_at_silence(now);
+        self.evict_unclaimed(now);
+        self.clear(now);
         if let Keeping::Braking { until } = self.keeping
             && now >= until
         {
@@ -156,62 +213,34 @@ impl Keeper {
 
     /// When [`Self::advance`] has something to do again.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
-        match self.keeping {
+        let deadline = match &self.keeping {
             // Ends of processes that are not our children are not signalled to us.
             Keeping::Clearing { .. } => Some(now + LOOK_AGAIN),
-            Keeping::Braking { until } => Some(until),
-            Keeping::Idle | Keeping::Running { .. } | Keeping::Stopped => None,
-        }
-    }
-
-    /// The descriptor to watch, if there is one.
-    pub(crate) fn channel(&self) -> Option<BorrowedFd<'_>> {
-        match &self.keeping {
-            Keeping::Running { channel, .. } => channel.as_ref().map(|channel| channel.as_fd()),
-            Keeping::Idle
-            | Keeping::Clearing { .. }
-            | Keeping::Braking { .. }
-            | Keeping::Stopped => None,
-        }
-    }
-
-    /// Handles what the supervisor says over the channel.
-    pub(crate) fn listen(&mut self) {
-        let epoch = self.board.state().epoch.micros();
-        let Keeping::Running { channel, .. } = &mut self.keeping else {
-            return;
+            Keeping::Braking { until } => Some(*until),
+            Keeping::Running { line, .. } => line.hello_by,
+            Keeping::Idle | Keeping::Stopping { .. } | Keeping::Stopped => None,
         };
-        while let Some(event) = channel.as_ref().and_then(|channel| channel.take(epoch)) {
-            match event {
-                Event::Greeted { epoch } => {
-                    tracing::debug!(epoch, "supervisor greeted");
-                    self.board.link(|link| link.channel_open = true);
-                }
-                Event::Refused(reason) => self.board.notice(
-                    "supervisor channel",
-                    format!("a message was not understood: {reason}"),
-                ),
-                Event::Closed => {
-                    *channel = None;
-                    self.board.link(|link| link.channel_open = false);
-                }
+        let unclaimed = self.unclaimed.as_ref().map(|_| now + LOOK_AGAIN);
+        deadline.into_iter().chain(unclaimed).min()
+    }
+
+    /// Stops keeping: has a running supervisor end. Answers with its process, if any.
+    pub(crate) fn stop(&mut self, by: By) -> Option<Pid> {
+        let (running, next) = match std::mem::replace(&mut self.keeping, Keeping::Stopped) {
+            // The channel stays: only bootd knows how programs end that were taken over.
+            Keeping::Running { line, .. } | Keeping::Stopping { line } => {
+                (Some(line.pid), Keeping::Stopping { line })
             }
-        }
-    }
-
-    /// Stops keeping: asks a running supervisor to end. Answers with its process, if any.
-    pub(crate) fn stop(&mut self) -> Option<Pid> {
-        let running = match self.keeping {
-            Keeping::Running { pid, .. } => Some(pid),
             Keeping::Idle
             | Keeping::Clearing { .. }
             | Keeping::Braking { .. }
-            | Keeping::Stopped => None,
+            | Keeping::Stopped => (None, Keeping::Stopped),
         };
-        if let Some(pid) = running {
+        self.keeping = next;
+        self.unclaimed = None;
+        if let (Some(pid), By::Us) = (running, by) {
             let _ = kill(pid, Signal::SIGTERM);
         }
-        self.keeping = Keeping::Stopped;
         self.board.link(|link| {
             link.state = LinkState::Stopped;
             link.channel_open = false;
@@ -219,23 +248,16 @@ impl Keeper {
         running
     }
 
-    /// What KILL does not end is stuck in the kernel or not ours to end.
-    fn tell_of(&self, leftovers: &Leftovers) {
-        if leftovers.is_empty() {
-            return;
+    /// Tells how many runs are held, if that has changed.
+    fn tell_held(&mut self) {
+        let held = self.custody.len();
+        if std::mem::replace(&mut self.told_held, held) != held {
+            self.board.link(|link| link.held = held);
         }
-        let pids: Vec<String> = leftovers.pids().map(|pid| pid.to_string()).collect();
-        let names: Vec<&str> = leftovers.names().map(String::as_str).collect();
-        let text = format!(
-            "processes {} of {} cannot be ended; the supervisor is started beside them, and their \
-             programs may not be able to start again",
-            pids.join(", "),
-            names.join(", "),
-        );
-        self.board.notice("supervisor", text);
     }
 
     fn restart(&mut self, now: Instant) {
+        self.tell_held();
         self.board.link(|link| {
             link.restarts += 1;
             link.last_restart = Some(SystemTime::now());
@@ -248,11 +270,9 @@ impl Keeper {
         match self.spawn() {
             Ok((pid, channel)) => {
                 tracing::info!(pid = pid.as_raw(), "supervisor started");
-                self.keeping = Keeping::Running {
-                    pid,
-                    since: now,
-                    channel: Some(channel),
-                };
+                let mut line = Line::new(pid, channel);
+                line.hello_by = (self.custody.len() > 0).then_some(now + HELLO);
+                self.keeping = Keeping::Running { since: now, line };
                 self.board.link(|link| {
                     link.state = LinkState::Running;
                     link.pid = Some(pid.as_raw());
@@ -283,7 +303,7 @@ impl Keeper {
         };
         let (channel, theirs) = Channel::open()?;
         let mut environment = launch.environment.clone();
-        environment.insert("BERTH_BOOTD_FD".to_owned(), theirs.as_raw_fd().to_string());
+        environment.insert(CHANNEL.to_owned(), theirs.as_raw_fd().to_string());
         let spawn = Spawn {
             program: program.into(),
             arguments: arguments.to_vec(),
@@ -307,23 +327,20 @@ fn brake(quick_deaths: u32) -> Duration {
     }
 }
 
+/// The exit code of a supervisor that wants to be started anew, as after an upgrade.
+const ANEW: i32 = 77;
 /// A supervisor that lived shorter than this died quickly.
 const QUICK: Duration = Duration::from_secs(5);
-/// How long leftovers may take to end before they are killed.
-const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
-/// How long killed leftovers may take to be gone.
-const UNKILLABLE: Duration = Duration::from_secs(1);
+/// How long a supervisor may take to greet while something is held.
+const HELLO: Duration = Duration::from_secs(2);
+/// How long a process may take from its creation to being a program.
+const UNBORN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const LONGEST_BRAKE: Duration = Duration::from_secs(10);
+/// More programs than any instance has.
+const MOST_RUNS: usize = 4096;
+/// Files that are left for everything else that bootd does.
+const OWN_FILES: usize = 512;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_restart_is_at_once_and_later_ones_slow_down() {
-        let seconds: Vec<u64> = (0..8).map(|deaths| brake(deaths).as_secs()).collect();
-        assert_eq!(seconds, [0, 0, 1, 2, 4, 8, 10, 10]);
-        assert_eq!(brake(u32::MAX), LONGEST_BRAKE);
-    }
-}
+mod tests;

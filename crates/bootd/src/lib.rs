@@ -13,6 +13,7 @@
 mod board;
 mod channel;
 mod cli;
+mod custody;
 mod facts;
 mod init;
 mod keeper;

@@ -31,7 +31,7 @@ use crate::{
     service,
     settings::Settings,
     shutdown::SERVICE_END,
-    system::{Children, Disk, Signals},
+    system::{Children, Disk, FileLimit, Signals},
 };
 
 /// Runs bootd from its command line to its exit code.
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
             let facts = Facts::read(&disk, &settings, environment.variables, arguments.options);
             print(&plan(&facts, &settings.boot_dir).to_string());
         }
-        Command::Boot => return boot(arguments, environment, started).into(),
+        Command::Boot => return boot(arguments, environment, started),
     }
     Exit::Clean.into()
 }
@@ -84,7 +84,7 @@ impl Environment {
     }
 }
 
-fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exit {
+fn boot(arguments: Arguments, environment: Environment, started: Instant) -> ExitCode {
     // Before any other thread exists, so that all of them inherit the mask.
     let signals = match Signals::block_all() {
         Ok(signals) => signals,
@@ -121,13 +121,13 @@ fn boot(arguments: Arguments, environment: Environment, started: Instant) -> Exi
         wellness,
     };
     match boot.run(signals) {
-        Ok(()) => {
-            tracing::info!(ran = ?started.elapsed(), "bootd stopped");
-            Exit::Clean
+        Ok(code) => {
+            tracing::info!(code, ran = ?started.elapsed(), "bootd stopped");
+            code.into()
         }
         Err(error) => {
             tracing::error!(%error, "failed to open an event descriptor");
-            Exit::Failed
+            Exit::Failed.into()
         }
     }
 }
@@ -143,9 +143,13 @@ struct Boot {
 }
 
 impl Boot {
-    /// Starts the other threads and is the init until the instance has ended.
-    fn run(self, signals: Signals) -> io::Result<()> {
-        let children = Arc::new(Children::default());
+    /// Starts the other threads and is the init until the instance has ended; gives the exit code.
+    fn run(self, signals: Signals) -> io::Result<u8> {
+        let files = FileLimit::lift();
+        if let Err(error) = files {
+            tracing::warn!(%error, "the limit of open files stays; fewer programs can be kept");
+        }
+        let children = Arc::new(Children::new(files.ok()));
         let init = Init::new(
             signals,
             Arc::clone(&children),
@@ -164,9 +168,9 @@ impl Boot {
             disk: self.disk,
         };
         start_thread("boot", &self.board, || sequence.run());
-        init.run();
+        let code = init.run();
         service.stop();
-        Ok(())
+        Ok(code)
     }
 }
 
@@ -265,9 +269,9 @@ fn check(arguments: &Arguments, environment: &Variables) -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "logging does not exist yet")]
-fn give_up(error: &str) -> Exit {
+fn give_up(error: &str) -> ExitCode {
     eprintln!("bootd: {error}");
-    Exit::Failed
+    Exit::Failed.into()
 }
 
 #[expect(clippy::print_stderr, reason = "the answer to a wrong command line")]

@@ -309,7 +309,7 @@ fn script_report(result: std::io::Result<Sourced>) -> Report {
             Outcome::Degraded,
             format!("{ending}; later scripts run in a shell with its state"),
         ),
-        ScriptEnd::EndedShell(ending @ Ending::Signal(_)) => {
+        ScriptEnd::EndedShell(ending @ Ending::Signal { .. }) => {
             return Report::failed(format!("the boot shell was {ending}"));
         }
     };

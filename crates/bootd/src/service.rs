@@ -182,6 +182,8 @@ fn link(link: &crate::board::Link) -> proto::SupervisorLink {
         leftovers_stopped: link.leftovers_stopped.clone(),
         channel_open: link.channel_open,
         last_restart_unix_us: link.last_restart.map_or(0, daemon::unix_micros),
+        programs_held: u32::try_from(link.held).unwrap_or(u32::MAX),
+        programs_taken_over: link.taken_over.clone(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod children;
 mod files;
+mod limits;
+mod packets;
 mod process;
 mod processes;
 #[cfg(test)]
@@ -13,10 +15,12 @@ mod signals;
 
 use std::{io, path::Path};
 
-pub(crate) use children::{Children, ExitWatch, Owner};
+pub(crate) use children::{Children, ExitWatch, Orphan, Owner};
 pub(crate) use files::Disk;
+pub(crate) use limits::{FileLimit, open_files};
+pub(crate) use packets::{receive, send};
 pub(crate) use process::{Ending, Group, Spawn, find, longest, too_long};
-pub(crate) use processes::{Process, Processes};
+pub(crate) use processes::{Process, Processes, program, started, uptime};
 pub(crate) use signals::{Request, Signals};
 
 /// What boot steps may do to the file system.

@@ -116,10 +116,12 @@ impl Server {
         let v1 = v1
             .with_service_name("grpc.health.v1.Health")
             .with_service_name("grpc.reflection.v1.ServerReflection")
+            .with_service_name("grpc.reflection.v1alpha.ServerReflection")
             .build_v1()
             .expect("our own descriptors decode");
         let v1alpha = v1alpha
             .with_service_name("grpc.health.v1.Health")
+            .with_service_name("grpc.reflection.v1.ServerReflection")
             .with_service_name("grpc.reflection.v1alpha.ServerReflection")
             .build_v1alpha()
             .expect("our own descriptors decode");

@@ -42,6 +42,8 @@ fn booted(now: u64) -> boot::BootSnapshot {
             leftovers_stopped: vec!["jupyter".to_owned(), "caddy".to_owned()],
             channel_open: true,
             last_restart_unix_us: now - 400_000_000,
+            programs_held: 9,
+            programs_taken_over: Vec::new(),
         }),
         orphans_reaped: 3,
         instance_id: "C.20471133".to_owned(),
@@ -200,7 +202,7 @@ fn programs(now: u64) -> supervisor::SupervisorSnapshot {
             section: "program:extra".to_owned(),
             text: "autorestart=perhaps is not true, false or unexpected".to_owned(),
         }],
-        shutting_down: false,
+        ..supervisor::SupervisorSnapshot::default()
     }
 }
 
@@ -251,6 +253,7 @@ fn program(
         command: command.to_owned(),
         autostart: state != State::Stopped,
         defined_in: format!("/etc/supervisor/conf.d/{name}.conf"),
+        ..supervisor::Program::default()
     }
 }
 

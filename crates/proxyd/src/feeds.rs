@@ -110,16 +110,19 @@ fn describe(program: &Program) -> String {
         "" => program.description.trim(),
         error => error,
     };
+    let plain = |text: &str| format!("Its program {name} {text}.");
     let known = |text: &str| match detail {
-        "" => format!("Its program {name} {text}."),
+        "" => plain(text),
         detail => format!("Its program {name} {text} ({detail})."),
     };
+    // While all goes as asked, the detail is a pid or a date that nobody waits for.
     match program.state() {
-        ProgramState::Running => known("runs and does not listen yet"),
-        ProgramState::Starting => known("is starting"),
+        ProgramState::Running => plain("runs and does not listen yet"),
+        ProgramState::Waiting => known("is held back"),
+        ProgramState::Starting => plain("is starting"),
         ProgramState::Backoff => known("ended too early and is started again"),
-        ProgramState::Stopped => known("is stopped; start it in the portal"),
-        ProgramState::Stopping => known("is stopping"),
+        ProgramState::Stopped => plain("is stopped; start it in the portal"),
+        ProgramState::Stopping => plain("is stopping"),
         ProgramState::Exited => known("has ended"),
         ProgramState::Fatal => known("could not be started; its log says why"),
         ProgramState::Unknown | ProgramState::Unspecified => known("is in an unknown state"),
@@ -158,6 +161,15 @@ mod tests {
         assert_eq!(
             describe(&program),
             "Its program jupyter could not be started; its log says why (Exited too quickly)."
+        );
+        let stopped = Program {
+            state: ProgramState::Stopped.into(),
+            description: "Nov 24 12:55 PM".to_owned(),
+            ..program
+        };
+        assert_eq!(
+            describe(&stopped),
+            "Its program jupyter is stopped; start it in the portal."
         );
     }
 }

@@ -108,7 +108,9 @@ pub(crate) enum Attempt {
 pub(crate) fn login(status: StatusCode, next: &str, attempt: Attempt) -> Response<Body> {
     let failed = match attempt {
         Attempt::None => "",
-        Attempt::Failed => "<p class=\"bad\" role=\"alert\">That is not the token.</p>\n",
+        Attempt::Failed => {
+            "<p class=\"bad\" role=\"alert\">That is neither the token nor the password.</p>\n"
+        }
     };
     let text = LOGIN
         .replace("{{failed}}", failed)

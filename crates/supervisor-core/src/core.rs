@@ -11,6 +11,7 @@ mod register;
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -143,7 +144,7 @@ impl Core {
 
     /// The groups, sorted by name.
     pub fn groups(&self) -> Vec<GroupView> {
-        let view = |(name, group): (&std::sync::Arc<str>, &Group)| GroupView {
+        let view = |(name, group): (&Arc<str>, &Group)| GroupView {
             name: name.clone(),
             priority: group.priority,
         };

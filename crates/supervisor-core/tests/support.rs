@@ -19,7 +19,7 @@ pub(crate) struct Bench {
 }
 
 /// What becomes of a spawn.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spawning {
     Works,
     Fails,

@@ -33,6 +33,8 @@ mod program;
 mod read;
 mod search;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::{

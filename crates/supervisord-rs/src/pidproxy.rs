@@ -16,14 +16,13 @@ use std::{
 };
 
 use nix::{
-    errno::Errno,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tokio::{
     process::{Child, Command},
     signal::unix::{self, SignalKind},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 /// Runs the program from its command line to its exit code.
@@ -57,15 +56,22 @@ async fn run(pidfile: &Path, command: &OsString, arguments: &[OsString]) -> io::
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Told to end before the command has ended, we need not wait for the command itself.
     let mut told = false;
+    // A process that goes into the background may write its pid only after the command has ended.
+    let mut patience = Instant::now();
     loop {
         tokio::select! {
             signal = signals.next() => {
                 let ends = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT].contains(&signal);
                 told |= pass_on(signal, pidfile) && ends;
             }
-            () = ended(&mut child) => child = None,
+            () = ended(&mut child) => {
+                child = None;
+                patience = Instant::now() + GRACE;
+            }
             _ = look.tick(), if told || child.is_none() => {
-                if !is_alive(pidfile) {
+                if is_alive(pidfile) {
+                    patience = Instant::now();
+                } else if told || Instant::now() >= patience {
                     return Ok(());
                 }
             }
@@ -96,19 +102,20 @@ fn pass_on(signal: Signal, pidfile: &Path) -> bool {
 /// Whether the process of the pid in the file runs, and is not an older one that a file left
 /// behind names by chance.
 fn is_alive(pidfile: &Path) -> bool {
-    let Some(pid) = pid(pidfile) else {
-        return false;
-    };
-    let exists = !matches!(kill(pid, None), Err(Errno::ESRCH));
-    exists && started(pid) >= started(Pid::this())
+    let started = pid(pidfile).and_then(started);
+    started.is_some_and(|started| Some(started) >= self::started(Pid::this()))
 }
 
-/// When a process started, in ticks since the machine did.
+/// When a process started, in ticks since the machine did; `None` if it has ended, even if nobody
+/// has waited for it.
 fn started(pid: Pid) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything; the fields after it are numbers.
+    // The name may hold anything; the fields after it do not.
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?.parse().ok()?;
+    (!["Z", "X"].contains(&state)).then_some(started)
 }
 
 /// The pid in the file. One that would mean many processes, or all, is none.
@@ -165,5 +172,7 @@ pidproxy -- run a command and pass signals on to the process that its pid file n
 
 Usage: pidproxy PIDFILE COMMAND [ARGUMENTS]";
 
+/// How long after the end of the command we wait for the process to be named.
+const GRACE: Duration = Duration::from_secs(1);
 /// How often we look whether the process is still there.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

@@ -1,6 +1,6 @@
 //! The same configuration files, read by Supervisor and by us, mean the same.
 //!
-//! Each `tests/config/*.conf` is read by both. What differs must stand in
+//! Each `tests/config/*.conf`, and the sample that we print, is read by both. What differs must stand in
 //! `tests/config/DIFFERENCES` with its reason, and what stands there must differ.
 
 #[path = "config/shown.rs"]
@@ -60,6 +60,7 @@ fn corpus() -> Vec<PathBuf> {
     let mut files: Vec<_> = paths
         .filter(|path| path.extension().is_some_and(|ending| ending == "conf"))
         .collect();
+    files.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sample.conf"));
     files.sort();
     files
 }

@@ -176,6 +176,7 @@ fn a_supervisor_that_was_frozen_kills_nobody_for_the_time_that_was_missed() {
         supervisor.printed().contains("up").then_some(())
     })
     .unwrap();
+    supervisor.wait_state("slow", "RUNNING");
     let slow = supervisor.pid_of("slow");
     // Both are frozen in the middle of the stop, for longer than the stop may take.
     let mut client = supervisor.spawn_ctl("stop slow");

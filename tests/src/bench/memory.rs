@@ -82,11 +82,12 @@ fn is_user_program(pid: Pid) -> bool {
     program.is_some_and(|program| USER_PROGRAMS.contains(&program))
 }
 
-/// The program name in `BERTH_INCARNATION=epoch/program/number`.
+/// The program name in `BERTH_INCARNATION=epoch/group:name/number`.
 fn program_of(environment: &[u8]) -> Option<&str> {
     let mut entries = environment.split(|byte| *byte == 0);
     let incarnation = entries.find_map(|entry| entry.strip_prefix(b"BERTH_INCARNATION="))?;
-    std::str::from_utf8(incarnation).ok()?.split('/').nth(1)
+    let program = std::str::from_utf8(incarnation).ok()?.split('/').nth(1)?;
+    program.split_once(':').map(|(_, name)| name)
 }
 
 /// What the instance is rented for, and what Debian brings; the rest is infrastructure.
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_incarnation_names_its_program() {
-        let environment = b"PATH=/bin\0BERTH_INCARNATION=12/jupyter/3\0HOME=/root\0";
+        let environment = b"PATH=/bin\0BERTH_INCARNATION=12/jupyter:jupyter/3\0HOME=/root\0";
         assert_eq!(program_of(environment), Some("jupyter"));
         assert_eq!(program_of(b"PATH=/bin\0"), None);
     }

@@ -76,12 +76,20 @@ fn explain(program: &Program, now: u64) -> Vec<String> {
     let last = program.last_exit.as_ref().map(words::exit);
     let ended = match (&program.spawn_error, &last) {
         (error, _) if !error.is_empty() => format!("it could not be started: {error}"),
+        (_, Some(exit)) if !program.end_note.is_empty() => {
+            format!("its last run ended with {exit}: {}", program.end_note)
+        }
         (_, Some(exit)) => format!("its last run ended with {exit}"),
         (_, None) => "no run has ended yet".to_owned(),
     };
     let ago = |then: u64| format!("{} ago", span::since(now, then));
     let mut reasons = match program.state() {
         ProgramState::Running => running(program, &ago(program.started_unix_us)),
+        ProgramState::Waiting => program
+            .waiting_for
+            .iter()
+            .map(|wish| format!("it waits for {wish}"))
+            .collect(),
         ProgramState::Starting => vec![
             "it has been started and counts as running once it has lived for its startsecs"
                 .to_owned(),
@@ -96,6 +104,7 @@ fn explain(program: &Program, now: u64) -> Vec<String> {
         ],
         ProgramState::Exited => vec![format!("it ended by itself {}", ago(program.stopped_unix_us)), ended],
         ProgramState::Stopping => vec!["it has been asked to end and has not yet".to_owned()],
+        ProgramState::Stopped if !program.held.is_empty() => vec![program.held.clone()],
         ProgramState::Stopped if program.started_unix_us == 0 && !program.autostart => {
             vec!["it was never started: its configuration says autostart=false".to_owned()]
         }
@@ -105,6 +114,16 @@ fn explain(program: &Program, now: u64) -> Vec<String> {
         ProgramState::Stopped => vec![format!("it was stopped on request {}", ago(program.stopped_unix_us))],
         ProgramState::Unknown | ProgramState::Unspecified => vec![ended],
     };
+    if program.restarts_in_us > 0 {
+        let seconds = program.restarts_in_us.div_ceil(1_000_000);
+        reasons.push(format!("it is started again in {seconds} s"));
+    }
+    if program.lost_output_bytes > 0 {
+        reasons.push(format!(
+            "{} bytes of its output could not be written",
+            program.lost_output_bytes
+        ));
+    }
     if program.restarts > 0 {
         let last = last
             .map(|exit| format!(", last after {exit}"))

@@ -8,11 +8,11 @@ use std::{
 };
 
 use api::supervisor::{
-    Exit, GetSnapshotRequest, GetSnapshotResponse, Program, ProgramState, Readiness, RereadRequest,
-    RereadResponse, RestartProgramRequest, RestartProgramResponse, SignalProgramRequest,
-    SignalProgramResponse, StartProgramRequest, StartProgramResponse, StopProgramRequest,
-    StopProgramResponse, SupervisorSnapshot, TailLogRequest, TailLogResponse, UpdateRequest,
-    UpdateResponse, WatchSnapshotRequest, WatchSnapshotResponse,
+    self, Exit, GetSnapshotRequest, GetSnapshotResponse, Program, ProgramState, Readiness,
+    RereadRequest, RereadResponse, RestartProgramRequest, RestartProgramResponse,
+    SignalProgramRequest, SignalProgramResponse, StartProgramRequest, StartProgramResponse,
+    StopProgramRequest, StopProgramResponse, SupervisorSnapshot, TailLogRequest, TailLogResponse,
+    UpdateRequest, UpdateResponse, WatchSnapshotRequest, WatchSnapshotResponse,
     exit::How,
     supervisor_service_server::{SupervisorService, SupervisorServiceServer},
 };
@@ -163,6 +163,34 @@ impl SupervisorService for Fake {
     }
 
     async fn update(&self, _: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn write_stdin(
+        &self,
+        _: Request<supervisor::WriteStdinRequest>,
+    ) -> Result<Response<supervisor::WriteStdinResponse>, Status> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn clear_logs(
+        &self,
+        _: Request<supervisor::ClearLogsRequest>,
+    ) -> Result<Response<supervisor::ClearLogsResponse>, Status> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn get_resources(
+        &self,
+        _: Request<supervisor::GetResourcesRequest>,
+    ) -> Result<Response<supervisor::GetResourcesResponse>, Status> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn reexec(
+        &self,
+        _: Request<supervisor::ReexecRequest>,
+    ) -> Result<Response<supervisor::ReexecResponse>, Status> {
         Err(Status::unimplemented("not faked"))
     }
 

@@ -52,7 +52,7 @@ impl Bench {
 
     fn source(&mut self, text: &str) -> ScriptEnd {
         let sourced = self.source_all(text);
-        if sourced.end != ScriptEnd::EndedShell(Ending::Signal(9)) {
+        if sourced.end != ScriptEnd::EndedShell(Ending::killed(9)) {
             assert_eq!(sourced.exports, Exports::Taken);
         }
         sourced.end
@@ -115,7 +115,7 @@ fn a_killed_shell_goes_on_with_the_state_before_the_script() {
     let mut bench = Bench::new();
     bench.source("export KEPT=1\nhidden=2");
     let end = bench.source("export LOST=1\nkill -KILL $$");
-    assert_eq!(end, ScriptEnd::EndedShell(Ending::Signal(9)));
+    assert_eq!(end, ScriptEnd::EndedShell(Ending::killed(9)));
     bench.source("export SEEN=\"$KEPT $hidden ${LOST-gone}\"");
     assert_eq!(bench.get("SEEN"), "1 2 gone");
 }

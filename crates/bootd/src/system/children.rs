@@ -17,12 +17,14 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Ending, Spawn};
+use super::{Ending, FileLimit, Spawn, started};
 
 /// The registry.
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     owned: Mutex<HashMap<i32, Owner>>,
+    /// How many files every child may open, if that is not what bootd may.
+    files: Option<FileLimit>,
 }
 
 /// Who is told about an end.
@@ -45,16 +47,33 @@ pub(crate) struct ExitWatch {
 #[derive(Debug, Default)]
 pub(crate) struct Reaped {
     /// How the supervisor ended, if it did.
-    pub(crate) supervisor: Option<(Pid, Ending)>,
+    pub(crate) supervisor: Option<Ending>,
     /// Processes that nobody here had started.
-    pub(crate) orphans: u64,
+    pub(crate) orphans: Vec<Orphan>,
+}
+
+/// The end of a process that became bootd's child when its parent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Orphan {
+    pub(crate) pid: i32,
+    /// Its start in clock ticks, which tells it from others that have had its number.
+    pub(crate) started: Option<u64>,
+    pub(crate) ending: Ending,
 }
 
 impl Children {
+    /// An empty registry; children may open this many files.
+    pub(crate) fn new(files: Option<FileLimit>) -> Self {
+        Self {
+            files,
+            ..Self::default()
+        }
+    }
+
     /// Starts a process and registers its owner.
     pub(crate) fn spawn(&self, spawn: Spawn, owner: Owner) -> io::Result<Pid> {
         let mut owned = self.owned();
-        let pid = spawn.start()?;
+        let pid = spawn.start(self.files)?;
         owned.insert(pid.as_raw(), owner);
         Ok(pid)
     }
@@ -68,10 +87,14 @@ impl Children {
             let mut owned = self.owned();
             match owned.remove(&pid) {
                 Some(Owner::Supervisor) => {
-                    reaped.supervisor = Some((Pid::from_raw(pid), ending));
+                    reaped.supervisor = Some(ending);
                 }
                 Some(Owner::Watched(watch)) => watch.tell(ending),
-                None => reaped.orphans += 1,
+                None => reaped.orphans.push(Orphan {
+                    pid,
+                    started: started(pid),
+                    ending,
+                }),
             }
             collect(pid);
         }
@@ -134,7 +157,10 @@ fn next_ended() -> Option<(i32, Ending)> {
     let ending = if info.si_code == libc::CLD_EXITED {
         Ending::Code(status)
     } else {
-        Ending::Signal(status)
+        Ending::Signal {
+            number: status,
+            dumped: info.si_code == libc::CLD_DUMPED,
+        }
     };
     Some((pid, ending))
 }

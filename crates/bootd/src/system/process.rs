@@ -22,6 +22,8 @@ use nix::{
     unistd::{Pid, SysconfVar, setpgid, setsid, sysconf},
 };
 
+use super::FileLimit;
+
 /// What to start and how.
 #[derive(Debug)]
 pub(crate) struct Spawn {
@@ -51,13 +53,29 @@ pub(crate) enum Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Code(i32),
-    Signal(i32),
+    Signal {
+        number: i32,
+        /// Whether it left a core file.
+        dumped: bool,
+    },
+}
+
+impl Ending {
+    /// Killed by this signal.
+    #[cfg(test)]
+    pub(crate) fn killed(number: i32) -> Self {
+        Self::Signal {
+            number,
+            dumped: false,
+        }
+    }
 }
 
 impl Spawn {
     /// Starts the process. Only [`super::Children`] may call this: whoever starts a process must
-    /// be known before its end can be seen.
-    pub(super) fn start(self) -> io::Result<Pid> {
+    /// be known before its end can be seen. `files` is how many files it may open, if that is not
+    /// what bootd may.
+    pub(super) fn start(self, files: Option<FileLimit>) -> io::Result<Pid> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -78,7 +96,7 @@ impl Spawn {
         // SAFETY: the closure runs between fork and exec in the child of a threaded process. It
         // makes system calls only, allocates nothing, takes no lock and does not unwind.
         unsafe {
-            command.pre_exec(move || enter(mask, group, &kept))
+            command.pre_exec(move || enter(mask, group, files, &kept))
         };
         let child = command.spawn().map_err(|error| self.explain(error))?;
         i32::try_from(child.id())
@@ -137,13 +155,16 @@ fn size(name: &str, value: &str) -> usize {
 }
 
 /// Runs in the child.
-fn enter(mask: Mode, group: Group, kept: &[RawFd]) -> io::Result<()> {
+fn enter(mask: Mode, group: Group, files: Option<FileLimit>, kept: &[RawFd]) -> io::Result<()> {
     default_dispositions();
     SigSet::empty().thread_set_mask()?;
     umask(mask);
     match group {
         Group::Session => drop(setsid()?),
         Group::Own => setpgid(Pid::from_raw(0), Pid::from_raw(0))?,
+    }
+    if let Some(files) = files {
+        files.restore()?;
     }
     for fd in kept {
         #[expect(unsafe_code, reason = "the number is all that survives the fork")]
@@ -179,7 +200,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Code(code) => write!(f, "exited with code {code}"),
-            Self::Signal(number) => match Signal::try_from(number) {
+            Self::Signal { number, .. } => match Signal::try_from(number) {
                 Ok(signal) => write!(f, "killed by {signal}"),
                 Err(_) => write!(f, "killed by signal {number}"),
             },
@@ -220,7 +241,7 @@ mod tests {
         ]);
         let long: Vec<_> = too_long(&environment).collect();
         assert_eq!(long, [("LONG", longest() + 2)]);
-        assert!(spawn(environment).start().is_ok());
+        assert!(spawn(environment).start(None).is_ok());
     }
 
     #[test]
@@ -230,7 +251,7 @@ mod tests {
             .map(|number| (format!("V{number}"), value.clone()))
             .collect();
         environment.insert("LARGEST".to_owned(), value);
-        let error = spawn(environment).start().unwrap_err().to_string();
+        let error = spawn(environment).start(None).unwrap_err().to_string();
         assert!(error.contains("environment of 20"), "{error}");
         assert!(error.contains("LARGEST with 100009 bytes"), "{error}");
     }

@@ -4,11 +4,13 @@ use std::{
     collections::{HashMap, HashSet},
     fs,
     path::PathBuf,
+    time::Duration,
 };
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    time::{ClockId, clock_gettime},
+    unistd::{Pid, SysconfVar, sysconf},
 };
 
 /// One running process.
@@ -16,7 +18,11 @@ use nix::{
 pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) parent: i32,
+    pub(crate) group: i32,
     pub(crate) session: i32,
+    /// Its start in clock ticks after that of the machine, which tells it from others that have had
+    /// its number.
+    pub(crate) started: u64,
     /// Name of its program file, shortened by the kernel.
     pub(crate) name: String,
     /// Waits in the kernel and cannot be interrupted.
@@ -52,6 +58,23 @@ impl Processes {
             .collect()
     }
 
+    /// The process with this number.
+    pub(crate) fn get(&self, pid: i32) -> Option<&Process> {
+        self.by_pid.get(&pid)
+    }
+
+    /// The parent of a process, the parent's parent, and so on.
+    pub(crate) fn ancestors(&self, process: &Process) -> impl Iterator<Item = &Process> {
+        // The table is not read in one moment, so a line may be broken or even circular.
+        let mut seen = HashSet::from([process.pid]);
+        let mut next = process.parent;
+        std::iter::from_fn(move || {
+            let parent = self.by_pid.get(&next).filter(|_| seen.insert(next))?;
+            next = parent.parent;
+            Some(parent)
+        })
+    }
+
     /// Every process but one.
     pub(crate) fn except(&self, pid: i32) -> Vec<Process> {
         let others = self.by_pid.values().filter(|process| process.pid != pid);
@@ -59,19 +82,17 @@ impl Processes {
     }
 
     fn is_below(&self, process: &Process, ancestor: i32) -> bool {
-        // The table is not read in one moment, so a chain may be broken or even circular.
-        let mut seen = HashSet::new();
-        let mut parent = process.parent;
-        while seen.insert(parent) {
-            if parent == ancestor {
-                return true;
-            }
-            match self.by_pid.get(&parent) {
-                Some(process) => parent = process.parent,
-                None => return false,
-            }
+        let mut line = std::iter::once(process).chain(self.ancestors(process));
+        line.any(|process| process.parent == ancestor)
+    }
+}
+
+#[cfg(test)]
+impl FromIterator<Process> for Processes {
+    fn from_iter<T: IntoIterator<Item = Process>>(processes: T) -> Self {
+        Self {
+            by_pid: processes.into_iter().map(|p| (p.pid, p)).collect(),
         }
-        false
     }
 }
 
@@ -104,31 +125,67 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
     let mut fields = tail.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let _group = fields.next()?;
+    let group = fields.next()?.parse().ok()?;
     let session = fields.next()?.parse().ok()?;
+    let started = fields.nth(START_AFTER_SESSION)?.parse().ok()?;
     let running = !matches!(state, "Z" | "X" | "x");
     running.then_some(Process {
         pid,
         parent,
+        group,
         session,
+        started,
         name,
         is_stuck: state == "D",
     })
 }
 
+/// When the process was started whose number this is, also if it has ended and waits to be reaped;
+/// in clock ticks after the start of the machine.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let started = fields.split_ascii_whitespace().nth(START_AFTER_NAME)?;
+    started.parse().ok()
+}
+
+/// The program file that a process runs.
+pub(crate) fn program(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// How long ago the machine was started, in clock ticks.
+pub(crate) fn uptime() -> u64 {
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let hertz = hertz.and_then(|hertz| u64::try_from(hertz).ok());
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    let ticks = now.as_millis() * u128::from(hertz.unwrap_or(100)) / 1000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+/// Field 22 of `/proc/PID/stat`, counted from the one after the name.
+const START_AFTER_NAME: usize = 19;
+/// The same, counted from the one after the session.
+const START_AFTER_SESSION: usize = 15;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A line whose fields 4 to 23 are those numbers less one.
+    fn line(name: &str, state: &str) -> String {
+        let fields: Vec<String> = (3..24).map(|field| field.to_string()).collect();
+        let fields = fields.join(" ");
+        format!("7 ({name}) {state} {fields}")
+    }
+
     #[test]
     fn a_name_with_parentheses_and_blanks_does_not_shift_the_fields() {
-        let process = parse(7, "7 (a) b (c)) S 3 4 5 0 -1").unwrap();
-        assert_eq!(
-            (process.parent, process.session, process.name.as_str()),
-            (3, 5, "a) b (c)")
-        );
-        assert!(parse(7, "7 (x) D 3 4 5 0").unwrap().is_stuck);
-        assert_eq!(parse(7, "7 (x) Z 3 4 5 0"), None);
+        let process = parse(7, &line("a) b (c)", "S")).unwrap();
+        assert_eq!((process.parent, process.group, process.session), (3, 4, 5));
+        assert_eq!((process.started, process.name.as_str()), (21, "a) b (c)"));
+        assert!(parse(7, &line("x", "D")).unwrap().is_stuck);
+        assert_eq!(parse(7, &line("x", "Z")), None);
         assert_eq!(parse(7, "garbage"), None);
     }
 
@@ -137,22 +194,21 @@ mod tests {
         let process = |pid, parent| Process {
             pid,
             parent,
+            group: 0,
             session: 0,
+            started: 0,
             name: String::new(),
             is_stuck: false,
         };
-        let table = Processes {
-            by_pid: [
-                process(2, 1),
-                process(3, 2),
-                process(4, 9),
-                process(8, 9),
-                process(9, 8),
-            ]
-            .into_iter()
-            .map(|p| (p.pid, p))
-            .collect(),
-        };
+        let table: Processes = [
+            process(2, 1),
+            process(3, 2),
+            process(4, 9),
+            process(8, 9),
+            process(9, 8),
+        ]
+        .into_iter()
+        .collect();
         let mut below: Vec<_> = table.descendants(1).iter().map(|p| p.pid).collect();
         below.sort_unstable();
         assert_eq!(below, [2, 3]);
@@ -163,6 +219,8 @@ mod tests {
         let me = i32::try_from(std::process::id()).unwrap();
         let table = Processes::read();
         let process = &table.by_pid[&me];
+        assert_eq!(Some(process.started), started(me));
+        assert!((process.started..=process.started + 60 * 60 * 1000).contains(&uptime()));
         assert!(
             table
                 .descendants(process.parent)

@@ -2,6 +2,7 @@
 //! own that does what the test needs.
 
 mod support;
+mod survival;
 
 use std::time::{Duration, Instant};
 

@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::boot::{
-    BootSnapshot, GetSnapshotRequest, Phase, ShutdownRequest,
-    boot_service_client::BootServiceClient,
+use api::{
+    boot::{
+        BootSnapshot, GetSnapshotRequest, Phase, ShutdownRequest, SupervisorLink,
+        boot_service_client::BootServiceClient,
+    },
+    supervisor::{self, Program, ProgramState, supervisor_service_client::SupervisorServiceClient},
 };
 use nix::sys::signal::Signal;
 use testkit::Sandbox;
@@ -23,6 +26,10 @@ pub(crate) enum Supervisor {
     Polite,
     /// Greets, has programs, ignores TERM as they do.
     Deaf,
+    /// Has its programs held, as `/etc/heir.json` says.
+    Heir,
+    /// Our own supervisord, with the programs of `/etc/survival.d`.
+    Real,
     /// There is none.
     Missing,
 }
@@ -83,9 +90,18 @@ impl Description {
     pub(crate) fn start(self) -> Instance {
         let bin = tempfile::tempdir().unwrap();
         fs::copy(env!("CARGO_BIN_EXE_bootd"), bin.path().join("bootd")).unwrap();
+        let mut builder = self.builder.bin_dir(bin.path());
         let text = match self.supervisor {
             Supervisor::Polite => Some(SUPERVISOR.to_owned()),
             Supervisor::Deaf => Some(SUPERVISOR.replace("DEAF = False", "DEAF = True")),
+            Supervisor::Heir => Some(HEIR.to_owned()),
+            Supervisor::Real => {
+                builder = builder.file("/etc/supervisor/supervisord.conf", CONFIG, false);
+                let program = testkit::program("supervisord")
+                    .expect("supervisord is built: cargo build -p supervisord-rs");
+                fs::copy(program, bin.path().join("supervisord")).unwrap();
+                None
+            }
             Supervisor::Missing => None,
         };
         if let Some(text) = text {
@@ -93,7 +109,6 @@ impl Description {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let mut builder = self.builder.bin_dir(bin.path());
         if let Some(shell) = &self.shell {
             builder = builder.command(&["/bin/sh", "-c", shell]);
         } else if !self.arguments.is_empty() {
@@ -138,6 +153,65 @@ impl Instance {
             let answer = client.get_snapshot(GetSnapshotRequest {}).await.ok()?;
             answer.into_inner().snapshot
         })
+    }
+
+    /// A program as our own supervisord shows it.
+    pub(crate) fn program(&self, name: &str) -> Option<Program> {
+        runtime().block_on(async {
+            let mut client = SupervisorServiceClient::new(ipc::connect(&self.supervisord()));
+            let answer = client.get_snapshot(supervisor::GetSnapshotRequest {}).await;
+            let snapshot = answer.ok()?.into_inner().snapshot?;
+            snapshot.programs.into_iter().find(|p| p.name == name)
+        })
+    }
+
+    /// Waits until our own supervisord shows a program in a state.
+    pub(crate) fn wait_state(&self, name: &str, state: ProgramState) -> Program {
+        testkit::wait_for(&format!("{name} to be {state:?}"), TIMEOUT, || {
+            self.program(name).filter(|p| p.state() == state)
+        })
+        .unwrap_or_else(|error| panic!("{error}\n{:?}\n{}", self.snapshot(), self.console()))
+    }
+
+    pub(crate) fn stop_program(&self, name: &str) {
+        let request = supervisor::StopProgramRequest {
+            name: name.to_owned(),
+            wait: true,
+        };
+        runtime().block_on(async {
+            let mut client = SupervisorServiceClient::new(ipc::connect(&self.supervisord()));
+            client.stop_program(request).await.unwrap();
+        });
+    }
+
+    /// Has our own supervisord end to be started anew.
+    pub(crate) fn reexec(&self) {
+        runtime().block_on(async {
+            let mut client = SupervisorServiceClient::new(ipc::connect(&self.supervisord()));
+            // It may be gone before it has answered.
+            let _ = client.reexec(supervisor::ReexecRequest {}).await;
+        });
+    }
+
+    fn supervisord(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.sandbox.init_pid()));
+        root.join("run/berth/supervisord.sock")
+    }
+
+    /// Kills the supervisor and waits until another has taken over, or not; gives how it stands.
+    pub(crate) fn kill_supervisor(&self) -> SupervisorLink {
+        let before = self.wait_until_up().supervisor.unwrap();
+        self.run(&format!("kill -KILL {}", before.pid));
+        self.wait_restart(before.restarts + 1)
+    }
+
+    /// Waits until the supervisor was started so many times again and has greeted.
+    pub(crate) fn wait_restart(&self, restarts: u32) -> SupervisorLink {
+        let snapshot = self.wait_for("a restart", |snapshot| {
+            let link = snapshot.supervisor.as_ref().unwrap();
+            link.restarts == restarts && link.channel_open
+        });
+        snapshot.supervisor.unwrap()
     }
 
     pub(crate) fn request_shutdown(&self, reason: &str) {
@@ -205,3 +279,23 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Greets as supervisord-rs does and starts three programs in its own session: a marked one, one
 /// that ignores TERM, and one that starts without a mark; and a session of somebody else.
 const SUPERVISOR: &str = include_str!("support/supervisord.py");
+
+const HEIR: &str = include_str!("support/heir.py");
+
+/// As shipped, but with the programs of a test alone.
+const CONFIG: &str = "\
+[unix_http_server]
+file=/var/run/supervisor.sock
+[supervisord]
+nodaemon=true
+user=root
+logfile=/var/log/supervisor/supervisord.log
+pidfile=/var/run/supervisord.pid
+childlogdir=/var/log/supervisor
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix:///var/run/supervisor.sock
+[include]
+files=/etc/survival.d/*.conf
+";

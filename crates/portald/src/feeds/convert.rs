@@ -92,7 +92,8 @@ fn program(program: supervisor::Program) -> own::Program {
     use supervisor::{ProgramState as State, Readiness};
     let state = match program.state() {
         State::Stopped => own::ProgramState::Stopped,
-        State::Starting => own::ProgramState::Starting,
+        // What it waits for is in its description.
+        State::Starting | State::Waiting => own::ProgramState::Starting,
         State::Running => own::ProgramState::Running,
         State::Backoff => own::ProgramState::Backoff,
         State::Stopping => own::ProgramState::Stopping,

@@ -195,6 +195,34 @@ impl server::SupervisorService for Supervisor {
 
     type TailLogStream = Answers<supervisor::TailLogResponse>;
 
+    async fn write_stdin(
+        &self,
+        _: Request<supervisor::WriteStdinRequest>,
+    ) -> Result<Response<supervisor::WriteStdinResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn clear_logs(
+        &self,
+        _: Request<supervisor::ClearLogsRequest>,
+    ) -> Result<Response<supervisor::ClearLogsResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn get_resources(
+        &self,
+        _: Request<supervisor::GetResourcesRequest>,
+    ) -> Result<Response<supervisor::GetResourcesResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn reexec(
+        &self,
+        _: Request<supervisor::ReexecRequest>,
+    ) -> Result<Response<supervisor::ReexecResponse>, Status> {
+        Err(unused())
+    }
+
     async fn tail_log(
         &self,
         _: Request<supervisor::TailLogRequest>,

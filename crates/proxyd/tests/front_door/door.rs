@@ -145,7 +145,8 @@ impl Plan {
         });
         let appears = async {
             let mut look = tokio::time::interval(Duration::from_millis(5));
-            while !socket.exists() {
+            // The file is there a moment before the socket listens.
+            while tokio::net::UnixStream::connect(&socket).await.is_err() {
                 look.tick().await;
             }
         };

@@ -186,7 +186,10 @@ async fn the_login_page_takes_the_token_and_leads_back() {
     };
     let wrong = post("token=wrong&next=%2Flab").await;
     assert_eq!(wrong.status, 401);
-    assert!(wrong.body.contains("That is not the token") && wrong.body.contains("value=\"/lab\""));
+    assert!(
+        wrong.body.contains("neither the token nor the password")
+            && wrong.body.contains("value=\"/lab\"")
+    );
     let right = post("token=pass+w0rd&next=%2Flab%3Fx%3D1").await;
     assert_eq!(
         (right.status, right.header("location")),

@@ -200,6 +200,27 @@ impl server::SupervisorService for Supervisor {
     async fn update(&self, _: Request<sup::UpdateRequest>) -> Answer<sup::UpdateResponse> {
         not_here()
     }
+    async fn write_stdin(
+        &self,
+        _: Request<sup::WriteStdinRequest>,
+    ) -> Answer<sup::WriteStdinResponse> {
+        not_here()
+    }
+    async fn clear_logs(
+        &self,
+        _: Request<sup::ClearLogsRequest>,
+    ) -> Answer<sup::ClearLogsResponse> {
+        not_here()
+    }
+    async fn get_resources(
+        &self,
+        _: Request<sup::GetResourcesRequest>,
+    ) -> Answer<sup::GetResourcesResponse> {
+        not_here()
+    }
+    async fn reexec(&self, _: Request<sup::ReexecRequest>) -> Answer<sup::ReexecResponse> {
+        not_here()
+    }
     async fn tail_log(&self, _: Request<sup::TailLogRequest>) -> Answer<Self::TailLogStream> {
         not_here()
     }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     effect::{Announcement, Effect},
     input::{Admission, Patience},
+    program::Program,
     shutdown::{Report, Shutdown},
     spec::ProgramId,
     view::StateName,
@@ -94,7 +95,8 @@ impl Core {
 /// the order of their stops: from the last group to the first, within a group by descending
 /// priority and then from the last to the first.
 ///
-/// A program stops no earlier than those that depend on it, so its priority is at most theirs.
+/// A program that runs stops no earlier than those that depend on it, so its priority is at most
+/// theirs.
 fn tiers(register: &Register) -> Vec<Vec<Slot>> {
     let mut groups: Vec<_> = register.groups.iter().collect();
     groups.sort_by_key(|(name, group)| (group.priority, *name));
@@ -118,11 +120,13 @@ fn tiers(register: &Register) -> Vec<Vec<Slot>> {
         else {
             continue;
         };
-        if !program.state().is_signallable() {
+        if !has_process(program) {
             continue;
         }
         for dependency in register.dependencies(program) {
-            if let Some(theirs) = priorities.get_mut(&dependency)
+            let runs = register.get(dependency).is_some_and(has_process);
+            if runs
+                && let Some(theirs) = priorities.get_mut(&dependency)
                 && *theirs > priority
             {
                 *theirs = priority;
@@ -138,16 +142,16 @@ fn tiers(register: &Register) -> Vec<Vec<Slot>> {
     tiers.into_values().collect()
 }
 
+/// Whom a program that runs must not be stopped before.
 fn running_dependents(register: &Register, slot: Slot) -> BTreeSet<Slot> {
-    let Some(program) = register.get(slot) else {
+    let Some(program) = register.get(slot).filter(|program| has_process(program)) else {
         return BTreeSet::new();
     };
     let mut dependents = register.dependents(program.id());
-    dependents.remove(&slot);
-    dependents.retain(|slot| {
-        register
-            .get(*slot)
-            .is_some_and(|dependent| dependent.state().is_signallable())
-    });
+    dependents.retain(|slot| register.get(*slot).is_some_and(has_process));
     dependents
+}
+
+fn has_process(program: &Program) -> bool {
+    program.state().is_signallable()
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Instant,
 };
 
@@ -85,7 +86,7 @@ impl Core {
     }
 
     /// Judges everybody who waits for a group or one of its members.
-    fn judge_dependents_of(&mut self, name: &std::sync::Arc<str>, now: Instant) {
+    fn judge_dependents_of(&mut self, name: &Arc<str>, now: Instant) {
         let mut dependents = self.register.dependents_of_group(name);
         for slot in self.register.members(name) {
             if let Some(program) = self.register.get(*slot) {

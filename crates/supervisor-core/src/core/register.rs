@@ -108,14 +108,18 @@ impl Register {
         removed
     }
 
-    /// Who depends on this program, by its own name or by that of its group.
+    /// Who else depends on this program, by its own name or by that of its group.
     pub(super) fn dependents(&self, id: &ProgramId) -> BTreeSet<Slot> {
         let targets = [
             DependencyTarget::Program(id.clone()),
             DependencyTarget::Group(id.group.clone()),
         ];
         let of = |target| self.dependents.get(target).into_iter().flatten().copied();
-        targets.iter().flat_map(of).collect()
+        let mut dependents: BTreeSet<_> = targets.iter().flat_map(of).collect();
+        if let Some(slot) = self.find(id) {
+            dependents.remove(&slot);
+        }
+        dependents
     }
 
     /// Who depends on a group as a whole.
@@ -147,14 +151,15 @@ impl Register {
             .collect()
     }
 
-    /// The dependencies of a program that are not satisfied.
+    /// The dependencies of a program that are not satisfied. One on itself never is.
     pub(super) fn blockers(&self, program: &Program) -> BTreeSet<Blocker> {
         let mut blockers = BTreeSet::new();
         for dependency in program.depends_on() {
             let condition = dependency.condition;
-            let mut block = |program: &ProgramId, standing: Option<Standing>| {
-                if !standing.is_some_and(|standing| standing.satisfies(condition)) {
-                    let program = program.clone();
+            let mut block = |on: &ProgramId, standing: Option<Standing>| {
+                let satisfied = standing.is_some_and(|standing| standing.satisfies(condition));
+                if !satisfied || on == program.id() {
+                    let program = on.clone();
                     blockers.insert(Blocker::Dependency { program, condition });
                 }
             };

@@ -67,10 +67,11 @@ impl Program {
         }
     }
 
-    /// Spawns a waiting program if nothing is in the way any more.
+    /// Spawns a waiting program if nothing is in the way any more, a shutdown included.
     pub(super) fn end_wait(&mut self, now: Instant, out: &mut Outbox) {
         if let State::Waiting(wait) = &self.state
             && wait.is_over()
+            && !out.closing
         {
             self.spawn(wait.cause, now, out);
         }

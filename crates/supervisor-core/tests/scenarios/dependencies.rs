@@ -6,7 +6,7 @@ use crate::support::{
 use supervisor_core::{
     Admission, Blocker, Deny,
     DependencyCondition::{self, ExitedZero, Ready, Started},
-    Probed, ProgramSpec, StateName,
+    Incarnation, Inherited, Probed, ProgramSpec, Resting, StateName,
 };
 
 #[test]
@@ -69,6 +69,14 @@ fn exited_zero_means_that_the_last_run_ended_well_and_none_follows() {
         StateName::Running,
         "a stop may end well, too"
     );
+}
+
+#[test]
+fn a_program_that_is_to_be_tried_again_is_not_done() {
+    let mut bench = Bench::with(vec![program("a"), after("b", ExitedZero)]);
+    bench.exit("a", OK);
+    assert_eq!(bench.state("a"), StateName::Backoff);
+    assert_eq!(bench.state("b"), StateName::Waiting);
 }
 
 #[test]
@@ -293,6 +301,23 @@ fn programs_that_wait_for_each_other_wait() {
         assert_eq!(bench.state(name), StateName::Waiting);
     }
     assert_eq!(bench.core.poll_timeout(), None, "and cost nothing");
+}
+
+#[test]
+fn a_program_that_waits_for_itself_waits_for_ever() {
+    for condition in [Started, Ready, ExitedZero] {
+        let mut bench = Bench::new();
+        let rests = Inherited::Resting {
+            state: Resting::Exited(OK, true),
+            incarnation: Incarnation(1),
+        };
+        let itself = after("a", condition);
+        bench.take_over("a", 1, vec![itself], vec![(id("a"), rests)]);
+        assert_eq!(bench.begin("a"), Admission::Accepted);
+        assert_eq!(bench.view("a").waiting_for, [blocker("a", condition)]);
+        bench.pass(seconds(60));
+        assert_eq!(bench.state("a"), StateName::Waiting);
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Everything is stopped.
 
-use crate::support::{BAD, Bench, KILL, KILLED, OK, TERM, id, instant, millis, program, seconds};
+use crate::support::{
+    BAD, Bench, KILL, KILLED, OK, TERM, id, instant, millis, on, program, seconds,
+};
 use supervisor_core::{
-    Admission, Announcement, Autorestart, Command, Deny, Mood, Patience, ProgramSpec, StateName,
+    Admission, Announcement, Autorestart, Command, Deny, DependencyCondition, Incarnation,
+    Inherited, Mood, Patience, Probed, ProgramSpec, Resting, StateName,
 };
 
 #[test]
@@ -182,6 +185,28 @@ fn nothing_starts_any_more_once_a_shutdown_has_begun() {
 }
 
 #[test]
+fn nothing_starts_because_another_does_not_wait_any_more() {
+    let mut bench = Bench::new();
+    let waiting = |name: &str, whom: &str, condition| ProgramSpec {
+        depends_on: vec![on(whom, condition)],
+        ..instant(name)
+    };
+    let a = waiting("a", "absent", DependencyCondition::Started);
+    let rests = Inherited::Resting {
+        state: Resting::Exited(OK, true),
+        incarnation: Incarnation(1),
+    };
+    bench.take_over("a", 999, vec![a], vec![(id("a"), rests)]);
+    let _ = bench.begin("a");
+    bench.add(waiting("b", "a", DependencyCondition::ExitedZero));
+    assert_eq!(bench.state("b"), StateName::Waiting);
+    bench.shut_down(Patience::Own);
+    assert_eq!(bench.state("a"), StateName::Stopped);
+    assert_eq!(bench.state("b"), StateName::Stopped);
+    assert!(bench.spawned().is_empty());
+}
+
+#[test]
 fn what_was_to_start_again_does_not() {
     let mut bench = Bench::with(vec![instant("a"), instant("b"), at("c", 1)]);
     bench.exit("a", BAD);
@@ -196,6 +221,22 @@ fn what_was_to_start_again_does_not() {
     assert_eq!(bench.state("c"), StateName::Stopped);
     bench.pass(seconds(60));
     assert_eq!(bench.spawned().len(), 3);
+}
+
+#[test]
+fn readiness_does_not_matter_any_more() {
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            probed: Probed::Yes,
+            ready_within: Some(seconds(5)),
+            ..at("low", 1)
+        },
+        at("high", 9),
+    ]);
+    bench.shut_down(Patience::Own);
+    bench.pass(seconds(8));
+    assert_eq!(bench.state("low"), StateName::Running, "it is not its turn");
+    assert_eq!(bench.stopped(), ["high"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! In a shutdown, what others depend on stops last.
 
-use crate::support::{Bench, KILL, KILLED, OK, TERM, instant, on, on_group, seconds};
-use supervisor_core::{Dependency, DependencyCondition::Started, Patience, ProgramSpec};
+use crate::support::{BAD, Bench, KILL, KILLED, OK, TERM, instant, on, on_group, seconds};
+use supervisor_core::{Dependency, DependencyCondition::Started, Patience, ProgramSpec, StateName};
 
 #[test]
 fn a_program_is_told_when_those_that_depend_on_it_have_ended() {
@@ -65,6 +65,49 @@ fn a_priority_does_not_overrule_a_dependency() {
 }
 
 #[test]
+fn a_priority_does_not_overrule_a_chain_of_dependencies() {
+    let chain = |name: &str, priority, whom: &str| ProgramSpec {
+        priority,
+        ..dependent(name, vec![on(whom, Started)])
+    };
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            priority: 7,
+            ..instant("w")
+        },
+        chain("x", 5, "w"),
+        chain("y", 9, "x"),
+        chain("z", 1, "y"),
+    ]);
+    bench.shut_down(Patience::Own);
+    for name in ["z", "y", "x", "w"] {
+        assert_eq!(bench.stopped().last().map(String::as_str), Some(name));
+        bench.exit(name, OK);
+    }
+    assert_eq!(bench.stopped().len(), 4);
+}
+
+#[test]
+fn a_start_that_fails_before_it_was_told_to_stop_is_not_repeated() {
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            startsecs: seconds(1),
+            ..instant("db")
+        },
+        dependent("app", vec![on("db", Started)]),
+    ]);
+    bench.pass(seconds(1));
+    let _ = bench.restart("db");
+    bench.exit("db", OK);
+    bench.shut_down(Patience::Own);
+    assert_eq!(bench.state("db"), StateName::Starting);
+    bench.exit("db", BAD);
+    assert_eq!(bench.state("db"), StateName::Fatal);
+    bench.exit("app", OK);
+    assert_eq!(bench.drained(), Some(1.0));
+}
+
+#[test]
 fn members_of_a_group_obey_as_well() {
     let mut bench = Bench::new();
     let first = ProgramSpec {
@@ -91,6 +134,33 @@ fn who_does_not_run_is_not_waited_for() {
     bench.exit("app", OK);
     bench.shut_down(Patience::Own);
     assert_eq!(bench.stopped(), ["db"]);
+}
+
+#[test]
+fn who_is_in_backoff_is_given_up_when_its_priority_has_its_turn_whoever_depends_on_it() {
+    let mut bench = Bench::with(vec![
+        ProgramSpec {
+            startsecs: seconds(1),
+            ..instant("db")
+        },
+        dependent("app", vec![on("db", Started)]),
+        ProgramSpec {
+            priority: 1,
+            ..dependent("low", vec![on("db", Started)])
+        },
+    ]);
+    bench.pass(seconds(1));
+    let _ = bench.restart("db");
+    bench.exit("db", OK);
+    bench.exit("db", OK);
+    assert_eq!(bench.state("db"), StateName::Backoff);
+    bench.shut_down(Patience::Own);
+    assert_eq!(bench.state("db"), StateName::Fatal);
+    assert_eq!(
+        bench.stopped(),
+        ["db", "app"],
+        "the restart, then the shutdown"
+    );
 }
 
 #[test]

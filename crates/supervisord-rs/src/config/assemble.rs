@@ -200,7 +200,7 @@ impl Assembly<'_> {
             self.notes.refuse(section, untold);
             if programs.iter().all(|p| p.config.refused.is_none()) {
                 let problem = self.notes.problems.last().map(ToString::to_string);
-                programs = stand_in(section, &name, problem.unwrap_or_default());
+                programs = stand_in(section, &name, problem.unwrap_or_default(), programs);
             }
         }
         let refused = programs.iter().any(|p| p.config.refused.is_some());
@@ -218,19 +218,17 @@ impl Assembly<'_> {
     fn programs(&mut self, section: &Section, kind: Kind, group: &str) -> Vec<Parsed> {
         let host = Value::Text(self.host.to_owned());
         let names = self.names.with("host_node_name", host);
-        let (parsed, remarks) = program::parse(section, kind, group, &names, self.common);
-        self.notes.warn(remarks);
+        let outcome = program::parse(section, kind, group, &names, self.common);
+        self.notes.warn(outcome.remarks);
         let before = self.notes.problems.len();
         let mut reasons: Vec<_> = self.ini.broken(&section.name).into_iter().collect();
-        let refused = match parsed {
-            Ok(parsed) if reasons.is_empty() => return parsed,
-            Ok(_) => Vec::new(),
-            Err(refused) => refused,
-        };
-        self.notes.refuse(section, refused);
+        if reasons.is_empty() && outcome.refused.is_empty() {
+            return outcome.processes;
+        }
+        self.notes.refuse(section, outcome.refused);
         reasons.extend(&self.notes.problems[before..]);
         let reasons: Vec<_> = reasons.into_iter().map(ToString::to_string).collect();
-        stand_in(section, group, reasons.join("; "))
+        stand_in(section, group, reasons.join("; "), outcome.processes)
     }
 
     /// Of two members with one name the last is used, in the place of the first.
@@ -298,15 +296,17 @@ fn only_first(drafts: &mut Vec<Draft>, notes: &mut Notes) {
     });
 }
 
-/// One process that is never started and says why.
-fn stand_in(section: &Section, group: &str, reason: String) -> Vec<Parsed> {
+/// One process that is never started and says why. It keeps its wishes, so that what is wrong with
+/// them is told, too.
+fn stand_in(section: &Section, group: &str, reason: String, processes: Vec<Parsed>) -> Vec<Parsed> {
+    let wishes = processes.into_iter().next().map(|process| process.wishes);
     let id = ProgramId::new(group, section.suffix().trim());
     let origin = section.place.file.to_path_buf();
     vec![Parsed {
         config: ProgramConfig::refused(id, origin, reason),
         section: section.name.clone(),
-        wishes: Vec::new(),
-        wishes_at: section.place.clone(),
+        wishes: wishes.unwrap_or_default(),
+        wishes_at: section.place_of("depends_on").clone(),
     }]
 }
 

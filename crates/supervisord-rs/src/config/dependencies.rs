@@ -40,7 +40,9 @@ pub(super) fn resolve(drafts: &mut [Draft], problems: &mut Vec<Problem>) {
     }
     for parsed in drafts.iter_mut().flat_map(|draft| &mut draft.programs) {
         let id = &parsed.config.id;
-        if let Some(dependencies) = graph.remove(id) {
+        if let Some(dependencies) = graph.remove(id)
+            && parsed.config.refused.is_none()
+        {
             parsed.config.depends_on = dependencies;
         }
         let Some(reason) = refusals.get(id) else {
@@ -54,7 +56,9 @@ pub(super) fn resolve(drafts: &mut [Draft], problems: &mut Vec<Problem>) {
             kind: ProblemKind::Mistake,
         };
         let origin = parsed.config.origin.0.clone();
-        parsed.config = ProgramConfig::refused(id.clone(), origin, problem.to_string());
+        let earlier = parsed.config.refused.take();
+        let reasons: Vec<_> = earlier.into_iter().chain([problem.to_string()]).collect();
+        parsed.config = ProgramConfig::refused(id.clone(), origin, reasons.join("; "));
         // All processes of one section have the same to say.
         if !problems.contains(&problem) {
             problems.push(problem);

@@ -132,6 +132,8 @@ impl Supervisor {
     pub(crate) fn signal_all(&self, pids: &[i32], signal: Signal) {
         self.signal(signal);
         for pid in pids {
+            // 0 would be everybody, this test included.
+            assert!(*pid > 1, "{pid} is no process");
             let _ = kill(Pid::from_raw(*pid), signal);
         }
     }

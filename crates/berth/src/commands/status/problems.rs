@@ -53,6 +53,7 @@ pub(crate) fn is_wrong(program: &Program) -> bool {
         | ProgramState::Unspecified => true,
         ProgramState::Exited => program.last_exit.is_some_and(|exit| !exit.expected),
         ProgramState::Stopped
+        | ProgramState::Waiting
         | ProgramState::Starting
         | ProgramState::Running
         | ProgramState::Stopping => false,

@@ -178,3 +178,20 @@ pub(in crate::config) const EXTENSIONS: &[&str] = &[
 const FCGI: &[&str] = &["socket", "socket_owner", "socket_mode", "socket_backlog"];
 
 const LISTENER: &[&str] = &["events", "buffer_size", "result_handler"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_ours_is_documented() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/supervisord-extensions.md"
+        );
+        let text = std::fs::read_to_string(path).unwrap();
+        for key in EXTENSIONS {
+            assert!(text.contains(&format!("\n| `{key}`")), "{key}");
+        }
+    }
+}

@@ -39,8 +39,15 @@ pub(in crate::config) struct Parsed {
     pub(in crate::config) wishes_at: Place,
 }
 
-/// What was understood, and what is odd in it.
-type Outcome = (Result<Vec<Parsed>, Vec<Refused>>, Vec<String>);
+/// What was understood of a section.
+#[derive(Debug)]
+pub(in crate::config) struct Outcome {
+    /// Not to be used if anything was refused.
+    pub(in crate::config) processes: Vec<Parsed>,
+    pub(in crate::config) refused: Vec<Refused>,
+    /// What is odd.
+    pub(in crate::config) remarks: Vec<String>,
+}
 
 /// The processes of `section` as members of `group`, in the order of their names.
 ///
@@ -65,8 +72,11 @@ pub(in crate::config) fn parse(
     of_all(&form, &names, &mut shared);
     extended::of_all(&form, &names, kind, &mut shared);
     let processes = processes(&form, &names, kind, &shared, common);
-    let remarks = form.take_remarks();
-    (form.finish(processes), remarks)
+    Outcome {
+        processes,
+        remarks: form.take_remarks(),
+        refused: form.finish(()).err().unwrap_or_default(),
+    }
 }
 
 /// What is the same for all processes of the section.

@@ -28,6 +28,8 @@ pub fn signal_number(text: &str) -> Result<i32, String> {
 /// `SIGTERM` for 15; the original's `signal N` for numbers without a name.
 pub fn signal_name(number: i32) -> String {
     match number {
+        // Linux calls it SIGIO as well; Python takes the other name.
+        29 => "SIGPOLL".to_owned(),
         RTMIN => "SIGRTMIN".to_owned(),
         RTMAX => "SIGRTMAX".to_owned(),
         number => Signal::try_from(number).map_or_else(
@@ -85,5 +87,6 @@ mod tests {
         }
         assert_eq!(signal_name(9), "SIGKILL");
         assert_eq!(signal_name(40), "signal 40");
+        assert_eq!([29, 34].map(signal_name), ["SIGPOLL", "SIGRTMIN"]);
     }
 }

@@ -1,0 +1,140 @@
+//! Nothing that anybody writes makes reading panic or take for ever.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::{
+    Config,
+    check::keys,
+    environment::pairs,
+    expand::expand,
+    ini::Ini,
+    names::{Names, Value},
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_as_a_file(bytes in vec(any::<u8>(), 0..2048)) {
+        read_bytes(&bytes);
+    }
+
+    #[test]
+    fn any_lines_are_read_as_a_file(lines in vec("[ \t]{0,3}[\\[\\]=:;#%a-c \r\u{85}]{0,12}", 0..40)) {
+        read_bytes(lines.join("\n").as_bytes());
+    }
+
+    #[test]
+    fn any_text_is_read_as_an_environment(text in "[A-C=,'\" #\n\\\\é/+-]{0,60}|\\PC{0,60}") {
+        if let Ok(pairs) = pairs(&text) {
+            prop_assert!(pairs.len() <= text.len());
+        }
+    }
+
+    #[test]
+    fn any_text_is_expanded(text in "[%()# 0-9.+lhLdiouxXeEfFgGcrsan*-]{0,40}|\\PC{0,60}") {
+        let names = names();
+        let _ = expand(&text, &names);
+        for (name, conversion) in [("n", 'd'), ("t", 's')] {
+            let _ = expand(&format!("%({name}){text}{conversion}"), &names);
+        }
+    }
+
+    #[test]
+    fn what_is_doubled_comes_back(text in "\\PC{0,60}") {
+        let doubled = text.replace('%', "%%");
+        prop_assert_eq!(expand(&doubled, &names()), Ok(text));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_configuration_is_read(lines in vec(line(), 0..60), tail in vec(any::<u8>(), 0..40)) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("main.conf");
+        let mut bytes = b"[supervisord]\n".to_vec();
+        bytes.extend(lines.join("\n").into_bytes());
+        bytes.extend(tail);
+        fs::write(&file, bytes).expect("a fresh file");
+        let environment: BTreeMap<&str, &str> = [("A", "1")].into();
+        if let Ok(config) = Config::load(&file, &environment) {
+            for program in config.groups.iter().flat_map(|group| &group.programs) {
+                prop_assert!(!program.depends_on.iter().any(|d| d.program == program.id));
+                let _ = program.spec();
+            }
+        }
+        let _ = Config::check(&file, &environment);
+    }
+}
+
+fn read_bytes(bytes: &[u8]) {
+    let mut ini = Ini::default();
+    ini.read(Path::new("/x"), bytes);
+    ini.expand_here(Path::new("/y"));
+    for section in ini.sections() {
+        for key in section.keys() {
+            let _ = section.text(key, &names());
+        }
+    }
+}
+
+fn names() -> Names {
+    let environment: BTreeMap<&str, &str> = [("A", "1")].into();
+    Names::of_environment(&environment)
+        .with("n", Value::Number(-7))
+        .with("t", Value::Text("é'".to_owned()))
+}
+
+/// A line that may well stand in a file.
+fn line() -> impl Strategy<Value = String> {
+    let header = (
+        select(vec![
+            "program",
+            "group",
+            "eventlistener",
+            "fcgi-program",
+            "unix_http_server",
+            "inet_http_server",
+            "rpcinterface",
+            "supervisord",
+            "supervisorctl",
+            "DEFAULT",
+        ]),
+        select(vec!["", ":a", ":b", ":c", ": a ", ":a b", ":"]),
+    )
+        .prop_map(|(kind, name)| format!("[{kind}{name}]"));
+    let known: Vec<&'static str> = [
+        "program:x",
+        "fcgi-program:x",
+        "eventlistener:x",
+        "group:x",
+        "supervisord",
+        "unix_http_server",
+        "inet_http_server",
+    ]
+    .iter()
+    .filter_map(|section| keys::kind_of(section)?.keys())
+    .flatten()
+    .flat_map(|keys| keys.iter().copied())
+    .collect();
+    let value = prop_oneof![
+        3 => select(vec![
+            "a", "a,b", "b=ready, c", "a:a", "a:*", "1", "0", "-1", "true", "cat %(process_num)02d",
+            "%(program_name)s_%(process_num)d", "TERM", "50MB", "http://h:1/", "h:1", "EVENT,TICK",
+            "tcp://x:1", "unix:///tmp/x", "A=1,B=\"%(ENV_A)s\"", "10:unlimited", "/tmp/x", "~/x",
+            "provisioned, file:/x", "%(nope)s", "100%", "root", "{SHA}00", "",
+        ]).prop_map(str::to_owned),
+        1 => "\\PC{0,20}",
+        1 => "-?[0-9]{1,4}",
+    ];
+    prop_oneof![
+        2 => header,
+        6 => (select(known), value).prop_map(|(key, value)| format!("{key}={value}")),
+        1 => "\\PC{0,30}",
+        1 => "  [a-z,]{0,9}",
+    ]
+}
