@@ -12,7 +12,6 @@ use std::{
 
 use oracle::{
     Which,
-    ctl::Ctl,
     server::{PATIENCE, Server, Setup},
     venv,
 };
