@@ -102,8 +102,9 @@ impl Session {
         loop {
             let next = match terminal.read(&self.client) {
                 Input::Line(line) => self.command(&line),
-                Input::End => self.command("EOF"),
-                Input::Interrupted => self.interrupted(),
+                // An editor ends the line it was on.
+                Input::End | Input::Interrupted if terminal.edits() => Next::End,
+                Input::End | Input::Interrupted => self.interrupted(),
             };
             if next == Next::End {
                 return;
@@ -111,7 +112,7 @@ impl Session {
         }
     }
 
-    /// Ctrl-C ends a conversation.
+    /// Ctrl-C ends a conversation, as the end of the input does.
     fn interrupted(&mut self) -> Next {
         self.say("");
         Next::End

@@ -54,7 +54,7 @@ fn a_conversation_begins_with_the_status_and_ends_with_the_input() {
             json!([
                 ["expect", "supervisor> "],
                 ["control", "c"],
-                ["end", "^C\n", 0]
+                ["end", "\n", 0]
             ]),
         );
     });
@@ -129,9 +129,9 @@ fn the_history_outlives_a_conversation() {
                 ["expect", "version"],
                 ["line", ""],
                 ["expect", "4.3.0\n"],
+                ["expect", "supervisor> "],
                 ["control", "d"],
-                ["expect", "\n"],
-                ["end", "", 0]
+                ["end", "\n", 0]
             ]),
         );
     });
@@ -233,7 +233,6 @@ fn a_followed_log_ends_with_ctrl_c_and_the_conversation_goes_on() {
                 ["expect", "==> Press Ctrl-C to exit <==\n"],
                 ["expect", "complaint\n"],
                 ["control", "c"],
-                ["expect", "^C\n"],
                 ["expect", "supervisor> "],
                 ["line", "maintail -f"],
                 ["expect", "==> Press Ctrl-C to exit <==\n"],
@@ -264,27 +263,36 @@ fn a_program_in_the_foreground_is_heard_and_spoken_to_until_ctrl_c() {
                 ["line", "aloud"],
                 ["expect", "complained of aloud\n"],
                 ["control", "c"],
-                ["expect", "Exiting foreground\n"],
-                ["end", "", 0]
+                ["expect", "Exiting foreground\n"]
             ]),
         );
+        // The original waits for a thread that waits for the program to print something more.
+        if stage.which == Which::Ours {
+            stage.play(
+                "fg talker",
+                json!([
+                    ["expect", "==> Press Ctrl-C to exit <==\n"],
+                    ["control", "c"],
+                    ["expect", "Exiting foreground\n"],
+                    ["end", "", 0]
+                ]),
+            );
+        }
         stage.play(
             "",
             json!([
                 ["expect", "supervisor> "],
                 ["line", "fg talker"],
                 ["expect", "heard hello\n"],
+                // Whether its end is seen at once or with the next line is a matter of luck.
                 ["line", "end"],
-                ["expect", "ending\n"],
                 ["line", "anybody?"],
                 ["expect", "Process got killed\n"],
                 ["expect", "Exiting foreground\n"],
                 ["expect", "supervisor> "],
                 ["line", "version"],
                 ["expect", "4.3.0\n"],
-                ["expect", "supervisor> "],
-                ["control", "d"],
-                ["end", "\n", 0]
+                ["expect", "supervisor> "]
             ]),
         );
     });
@@ -369,7 +377,7 @@ process_name=%(program_name)s_%(process_num)02d
 numprocs=2
 startsecs=0
 [program:talker]
-command=sh -c 'echo ready; echo complaint >&2; while read line; do case $line in end) echo ending; exit;; aloud) echo complained of $line >&2;; *) echo heard $line;; esac; done'
+command=sh -c 'echo ready; echo complaint >&2; while read line; do case $line in end) exit;; aloud) echo complained of $line >&2;; *) echo heard $line;; esac; done'
 startsecs=0
 autorestart=false
 stdout_logfile={D}/talker.log

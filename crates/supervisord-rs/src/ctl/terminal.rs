@@ -52,6 +52,11 @@ impl Terminal {
         terminal
     }
 
+    /// Whether lines are edited, rather than read as they come.
+    pub(super) fn edits(&self) -> bool {
+        self.editor.is_some()
+    }
+
     /// Reads a line. `client` knows what names there are.
     pub(super) fn read(&mut self, client: &Client) -> Input {
         let Some(editor) = &mut self.editor else {
