@@ -264,8 +264,9 @@ fn open_grpc(
     let service = Service::new(handle.clone(), tasks.clone());
     let server = ipc::Server::new(api::FILE_DESCRIPTOR_SET)
         .add_service(SupervisorServiceServer::new(service));
-    let (log, stop) = (log.clone(), tasks.stop().token());
+    let (handle, log, stop) = (handle.clone(), log.clone(), tasks.stop().token());
     tasks.spawn("grpc server", info_span!("grpc"), async move {
+        handle.begun().await;
         if let Err(error) = server.serve(listener, stop).await {
             log.error(&format!("gRPC ended: {error}"));
         }

@@ -200,7 +200,7 @@ command={D}/not-executable
 autostart=false
 priority=2
 [program:short]
-command=sh -c 'exit 3'
+command=sh -c 'sleep 0.2; exit 3'
 autostart=false
 startretries=0
 priority=3
@@ -366,7 +366,7 @@ const LOG_STEPS: &[&str] = &[
     "tail -f none",
     "tail -f none stderr",
     "tail -f absent",
-    "~maintail -10",
+    "~maintail -1",
     "fg ten",
     "clear ten",
     "tail ten",

@@ -168,16 +168,16 @@ autostart=false
 command=cat 'x
 autostart=false
 [program:short]
-command=sh -c 'exit 3'
+command=sh -c 'sleep 0.2; exit 3'
 autostart=false
 startretries=0
 [program:once]
-command=sh -c 'exit 0'
+command=sh -c 'sleep 0.2; exit 0'
 autostart=false
 startsecs=0
 autorestart=false
 [program:wrong]
-command=sh -c 'exit 7'
+command=sh -c 'sleep 0.2; exit 7'
 autostart=false
 startsecs=0
 autorestart=false
