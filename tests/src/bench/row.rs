@@ -40,6 +40,8 @@ pub(crate) enum Peer {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
     AtMost(f64),
+    /// No more than the peer.
+    AtMostPeer,
 }
 
 /// One measured figure with its comparison.
@@ -121,9 +123,10 @@ impl Peer {
 }
 
 impl Goal {
-    fn holds(self, ours: &Sample) -> bool {
+    fn holds(self, ours: &Sample, peer: Option<&Peer>) -> bool {
         match self {
             Self::AtMost(limit) => ours.median() <= limit,
+            Self::AtMostPeer => peer.is_some_and(|peer| ours.median() <= peer.value()),
         }
     }
 }
@@ -151,13 +154,14 @@ impl Row {
     }
 
     pub(crate) fn holds(&self) -> bool {
-        self.goal.holds(&self.ours)
+        self.goal.holds(&self.ours, self.peer.as_ref())
     }
 
     /// The goal in words that need no other column.
     pub(crate) fn goal_text(&self) -> String {
         match self.goal {
             Goal::AtMost(limit) => format!("<= {limit} {}", self.unit),
+            Goal::AtMostPeer => "<= peer".to_owned(),
         }
     }
 
@@ -200,6 +204,27 @@ mod tests {
         assert!(!row.holds());
         assert_eq!(row.ratio(), Some(0.1));
         assert_eq!(row.goal_text(), "<= 300 ms");
+    }
+
+    #[test]
+    fn a_goal_may_be_the_peer() {
+        let recorded = |value| Peer::Recorded {
+            value,
+            program: "image",
+            version: "1",
+        };
+        for (peer, holds) in [
+            (Some(recorded(3.0)), true),
+            (Some(recorded(1.9)), false),
+            (None, false),
+        ] {
+            let row = Row {
+                goal: Goal::AtMostPeer,
+                ..row(2.0, peer)
+            };
+            assert_eq!(row.holds(), holds);
+            assert_eq!(row.goal_text(), "<= peer");
+        }
     }
 
     #[test]

@@ -19,11 +19,12 @@ use tempfile::TempDir;
 
 use super::{processes, rest};
 
-/// Which supervisor, and how it is called.
+/// Which supervisor, by the directory of its programs.
 #[derive(Debug)]
 pub(crate) enum Supervisor {
     Ours(PathBuf),
-    Stock { python: PathBuf, script: PathBuf },
+    /// The scripts of a Python environment.
+    Stock(PathBuf),
 }
 
 /// A running supervisor. Dropping it ends it and its programs.
@@ -52,13 +53,13 @@ impl Supervised {
     pub(crate) fn start(supervisor: &Supervisor, programs: &str) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("berth-bench-").tempdir()?;
         let told = hear(&dir.path().join(TOLD))?;
-        let config = dir.path().join("supervisord.conf");
+        let config = dir.path().join(CONFIG);
         let place = dir.path().display().to_string();
         fs::write(
             &config,
             format!("{GENERAL}{programs}").replace("{dir}", &place),
         )?;
-        let mut command = supervisor.command();
+        let mut command = supervisor.command("supervisord");
         command.arg("-n").arg("-c").arg(&config);
         command
             .env_clear()
@@ -123,8 +124,32 @@ impl Supervised {
         Ok(children.iter().filter(|pid| named(pid)).count())
     }
 
-    fn pid(&self) -> anyhow::Result<Pid> {
+    /// The directory of this run.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The supervisor itself.
+    ///
+    /// # Errors
+    /// When the number is no pid.
+    pub(crate) fn pid(&self) -> anyhow::Result<Pid> {
         Ok(Pid::from_raw(i32::try_from(self.child.id())?))
+    }
+
+    /// Runs its supervisorctl and gives what that printed.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub(crate) fn ctl(&self, supervisor: &Supervisor, command: &str) -> anyhow::Result<String> {
+        let output = supervisor
+            .command("supervisorctl")
+            .arg("-c")
+            .arg(self.dir().join(CONFIG))
+            .arg(command)
+            .output()
+            .context("run supervisorctl")?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Asks politely, then ends what is left.
@@ -158,12 +183,12 @@ impl Drop for Supervised {
 }
 
 impl Supervisor {
-    fn command(&self) -> Command {
+    fn command(&self, program: &str) -> Command {
         match self {
-            Self::Ours(program) => Command::new(program),
-            Self::Stock { python, script } => {
-                let mut command = Command::new(python);
-                command.arg(script);
+            Self::Ours(directory) => Command::new(directory.join(program)),
+            Self::Stock(directory) => {
+                let mut command = Command::new(directory.join("python3"));
+                command.arg(directory.join(program));
                 command
             }
         }
@@ -208,11 +233,17 @@ logfile={dir}/supervisord.log
 pidfile={dir}/supervisord.pid
 childlogdir={dir}
 minfds=4096
+berth_portal_log_dir={dir}/raw
+berth_log_dir={dir}/clean
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
+[supervisorctl]
+serverurl=unix://{dir}/supervisor.sock
+
 ";
+const CONFIG: &str = "supervisord.conf";
 const TOLD: &str = "told";
 const FAREWELL: &str = "the benchmark is over";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

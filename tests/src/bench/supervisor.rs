@@ -1,18 +1,16 @@
-//! Group supervisor: how soon a killed service is back, and how soon many programs run.
+//! Group supervisor: what a supervisor costs and how quick it is, ours beside the stock one.
 
-use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+mod figures;
 
-use anyhow::{Context, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use anyhow::Context;
 use testkit::Checkout;
 
+use self::figures::{FIGURES, Figure};
 use super::peer::Venv;
-use super::row::{Goal, Group, Peer, Row};
+use super::row::{Group, Peer, Row};
 use super::sample::Sample;
-use super::supervised::{Line, Supervised, Supervisor};
-use super::{Options, rest, say};
+use super::supervised::Supervisor;
+use super::{Options, say};
 
 /// Runs ours and the stock supervisor in turn on the same configuration.
 ///
@@ -20,130 +18,58 @@ use super::{Options, rest, say};
 /// When any round fails: a median over fewer rounds would hide it.
 pub(crate) fn measure(options: &Options, checkout: &Checkout) -> anyhow::Result<Vec<Row>> {
     let venv = Venv::find(checkout)?;
-    let ours = Supervisor::Ours(checkout.bin_dir().join("supervisord"));
-    let stock = Supervisor::Stock {
-        python: venv.program("python3"),
-        script: venv.program("supervisord"),
-    };
-    let mut our_figures = Figures::default();
-    let mut stock_figures = Figures::default();
-    for round in 1..=options.rounds {
-        for (name, supervisor, figures) in [
-            ("ours", &ours, &mut our_figures),
-            ("stock", &stock, &mut stock_figures),
-        ] {
-            let back = killed_service(supervisor).with_context(|| format!("kill under {name}"))?;
-            let many = many_programs(supervisor).with_context(|| format!("start {name}"))?;
-            say(&format!(
-                "supervisor round {round}, {name}: back after {back:.1?} ms, all started after \
-                 {many:.3} s"
-            ))?;
-            figures.back.extend(back);
-            figures.many.push(many);
+    let ours = Supervisor::Ours(checkout.bin_dir());
+    let stock = Supervisor::Stock(venv.dir().join("bin"));
+    let version = venv.version("supervisor")?;
+    let mut rows = Vec::new();
+    for figure in FIGURES {
+        let (mut our_values, mut stock_values) = (Vec::new(), Vec::new());
+        for round in 1..=options.rounds {
+            for (name, supervisor, values) in [
+                ("ours", &ours, &mut our_values),
+                ("stock", &stock, &mut stock_values),
+            ] {
+                let measured = (figure.measure)(supervisor)
+                    .with_context(|| format!("{} of {name}", figure.name))?;
+                say(&format!(
+                    "supervisor round {round}, {name}: {}: {measured:.3?} {}",
+                    figure.name, figure.unit
+                ))?;
+                values.extend(measured);
+            }
         }
+        rows.extend(rows_of(figure, our_values, stock_values, &version)?);
     }
-    rows(our_figures, stock_figures, &venv.version("supervisor")?)
+    Ok(rows)
 }
 
-/// The values of one supervisor.
-#[derive(Debug, Default)]
-struct Figures {
-    /// Milliseconds from the signal to the first act of the next process.
-    back: Vec<f64>,
-    /// Seconds from the start of the supervisor to the last program RUNNING.
-    many: Vec<f64>,
-}
-
-fn killed_service(supervisor: &Supervisor) -> anyhow::Result<Vec<f64>> {
-    let supervised = Supervised::start(supervisor, VICTIM)?;
-    let mut victim = pid_in(&supervised.told()?)?;
-    let mut values = Vec::new();
-    for _ in 0..KILLS {
-        // A service that just started would be a crash loop, which is held back on purpose.
-        rest(SETTLED);
-        let killed = Instant::now();
-        kill(victim, Signal::SIGKILL).context("kill the service")?;
-        let back = supervised.told()?;
-        values.push(back.at.duration_since(killed).as_secs_f64() * 1000.0);
-        victim = pid_in(&back)?;
-    }
-    Ok(values)
-}
-
-fn many_programs(supervisor: &Supervisor) -> anyhow::Result<f64> {
-    let mut programs = String::new();
-    for number in 0..MANY {
-        // A String never refuses to be written to.
-        let _ = write!(
-            programs,
-            "[program:p{number:03}]\ncommand=/bin/sleep infinity\nstartsecs=0\n\n"
-        );
-    }
-    let supervised = Supervised::start(supervisor, &programs)?;
-    let taken = supervised.until("entered RUNNING state", MANY)?;
-    let running = supervised.running("sleep")?;
-    ensure!(running == MANY, "{running} of {MANY} programs really run");
-    Ok(taken.as_secs_f64())
-}
-
-fn pid_in(line: &Line) -> anyhow::Result<Pid> {
-    let pid = line
-        .text
-        .trim()
-        .parse()
-        .with_context(|| format!("read the pid {:?}", line.text))?;
-    Ok(Pid::from_raw(pid))
-}
-
-fn rows(ours: Figures, stock: Figures, version: &str) -> anyhow::Result<Vec<Row>> {
-    let (back, many) = (Sample::new(ours.back)?, Sample::new(ours.many)?);
-    let live = |values| -> anyhow::Result<Peer> {
-        let (program, version) = ("supervisor".to_owned(), version.to_owned());
-        Ok(Peer::Live {
-            sample: Sample::new(values)?,
-            program,
-            version,
-        })
+/// A row beside the stock supervisor, and one beside the contracts where they have a figure.
+fn rows_of(
+    figure: &Figure,
+    ours: Vec<f64>,
+    stock: Vec<f64>,
+    version: &str,
+) -> anyhow::Result<Vec<Row>> {
+    let live = Peer::Live {
+        sample: Sample::new(stock)?,
+        program: PEER.to_owned(),
+        version: version.to_owned(),
     };
-    let killed = |peer| Row {
-        group: Group::Supervisor,
-        name: "killed service is back",
-        unit: "ms",
-        ours: back.clone(),
-        peer: Some(peer),
-        goal: Goal::AtMost(50.0),
-    };
-    let started = |peer| Row {
-        group: Group::Supervisor,
-        name: "200 programs started",
-        unit: "s",
-        ours: many.clone(),
-        peer: Some(peer),
-        goal: Goal::AtMost(0.5),
-    };
-    Ok(vec![
-        killed(live(stock.back)?),
-        killed(recorded(1003.0)),
-        started(live(stock.many)?),
-        started(recorded(2.79)),
-    ])
-}
-
-/// A figure of the contracts: stock Supervisor on a machine like this.
-fn recorded(value: f64) -> Peer {
-    Peer::Recorded {
+    let recorded = figure.recorded.map(|value| Peer::Recorded {
         value,
-        program: "supervisor",
+        program: PEER,
         version: "4.3.0",
-    }
+    });
+    let ours = Sample::new(ours)?;
+    let row = |peer| Row {
+        group: Group::Supervisor,
+        name: figure.name,
+        unit: figure.unit,
+        ours: ours.clone(),
+        peer: Some(peer),
+        goal: figure.goal,
+    };
+    Ok(std::iter::once(live).chain(recorded).map(row).collect())
 }
 
-/// Tells its pid as its first act.
-const VICTIM: &str = "\
-[program:victim]
-command=/bin/sh -c 'echo $$ >{dir}/told; exec sleep infinity'
-autorestart=true
-";
-const KILLS: usize = 3;
-const MANY: usize = 200;
-const SETTLED: Duration = Duration::from_millis(1500);
+const PEER: &str = "supervisor";
