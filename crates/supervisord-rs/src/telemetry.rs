@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Mutex};
 
 use tracing_subscriber::{
-    EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// Writes JSON lines to `supervisord.log` in BERTH_LOG_DIR, by default /var/log/berth; an empty
@@ -24,7 +27,9 @@ pub(crate) fn install(environment: &BTreeMap<String, String>) {
         return;
     };
     let filter = environment.get("BERTH_LOG").map_or("info", String::as_str);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter: Targets = filter
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let json = tracing_subscriber::fmt::layer()
         .json()
         .with_writer(Mutex::new(file));

@@ -1,7 +1,10 @@
 //! From sections to groups: `[group:x]`, and the groups that sections outside any are of their
 //! own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use supervisor_core::ProgramId;
 
@@ -266,11 +269,14 @@ impl Assembly<'_> {
 
 impl Draft {
     fn finish(self) -> GroupConfig {
+        let programs = self.programs.into_iter().map(|p| Arc::new(p.config));
+        // A vector would keep the room of the drafts.
+        let programs: Box<[_]> = programs.collect();
         GroupConfig {
             name: self.name,
             priority: self.priority,
             kind: self.kind,
-            programs: self.programs.into_iter().map(|p| p.config).collect(),
+            programs: programs.into_vec(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Groups of processes and what changes between two sets of them.
 
 use std::collections::BTreeSet;
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use nix::unistd::{Gid, Uid};
 use supervisor_core::GroupSpec;
@@ -17,8 +17,8 @@ pub struct GroupConfig {
     pub priority: i64,
     /// What is special about its members.
     pub kind: GroupKind,
-    /// In the order in which they start.
-    pub programs: Vec<ProgramConfig>,
+    /// In the order in which they start. Shared, since groups are copied wherever they are used.
+    pub programs: Vec<Arc<ProgramConfig>>,
 }
 
 /// What kind of section a group comes from.
@@ -96,7 +96,7 @@ impl GroupConfig {
         GroupSpec {
             name: self.name.as_str().into(),
             priority: self.priority,
-            programs: self.programs.iter().map(ProgramConfig::spec).collect(),
+            programs: self.programs.iter().map(|program| program.spec()).collect(),
         }
     }
 }

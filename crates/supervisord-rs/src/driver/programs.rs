@@ -129,7 +129,7 @@ impl Programs {
                 stdout_auto: auto(stdout_auto, Channel::Stdout, &config.stdout),
                 stderr_auto: auto(stderr_auto, Channel::Stderr, &config.stderr),
                 reading: Reading::Log,
-                config: Arc::new(config.clone()),
+                config: Arc::clone(config),
                 running: None,
                 last_pid: 0,
                 started: None,

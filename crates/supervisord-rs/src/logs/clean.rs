@@ -70,31 +70,43 @@ impl Cleaner {
 
     /// The lines that `bytes` complete.
     pub(super) fn clean(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(bytes.len() + self.line.len());
+        // First the line that the read before has cut.
+        let begun = match self.is_empty() {
+            true => 0,
+            false => memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1),
+        };
+        let (begun, rest) = bytes.split_at(begun);
+        self.clean_slowly(begun, &mut lines);
         // Most output is plain lines, which need no look at every byte in turn.
-        if self.is_empty()
-            && let Some(plain) = plain_lines(bytes)
-        {
-            let mut lines = bytes[..plain].to_vec();
-            lines.extend(self.clean_slowly(&bytes[plain..]));
-            return lines;
+        let end = memchr::memrchr(b'\n', rest).map_or(0, |at| at + 1);
+        let (whole, cut) = rest.split_at(end);
+        if self.is_empty() && are_plain(whole) {
+            lines.extend_from_slice(whole);
+        } else {
+            for line in whole.split_inclusive(|byte| *byte == b'\n') {
+                match self.is_empty() && are_plain(line) {
+                    true => lines.extend_from_slice(line),
+                    false => self.clean_slowly(line, &mut lines),
+                }
+            }
         }
-        self.clean_slowly(bytes)
+        self.clean_slowly(cut, &mut lines);
+        lines
     }
 
-    fn clean_slowly(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn clean_slowly(&mut self, bytes: &[u8], lines: &mut Vec<u8>) {
         let mut text = Vec::with_capacity(bytes.len());
         self.stripper.strip(bytes, &mut text);
-        let mut lines = Vec::with_capacity(text.len());
         for byte in text {
             match byte {
-                b'\n' => self.end_line(&mut lines),
+                b'\n' => self.end_line(lines),
                 b'\r' => self.returned = true,
-                b'\t' | b' '.. if byte != DEL => self.put(byte, &mut lines),
+                b'\t' | b' '.. if byte != DEL => self.put(byte, lines),
                 // Bells, backspaces and their like have no place in a file.
                 _ => {}
             }
         }
-        lines
     }
 
     /// What is left of an unfinished line.
@@ -129,21 +141,21 @@ impl Cleaner {
     }
 }
 
-/// The length of the whole lines at the beginning, if there is nothing in them to clean.
-fn plain_lines(bytes: &[u8]) -> Option<usize> {
-    let end = memchr::memrchr(b'\n', bytes)? + 1;
-    let lines = &bytes[..end];
+/// Whether there is nothing to clean in whole lines.
+fn are_plain(lines: &[u8]) -> bool {
     // Without a branch per byte, so that the compiler can look at many at once.
     let odd = lines.iter().fold(false, |odd, byte| {
         odd | ((*byte < b' ') & (*byte != b'\n') & (*byte != b'\t')) | (*byte == DEL)
     });
     if odd || str::from_utf8(lines).is_err() {
-        return None;
+        return false;
     }
-    let longest = memchr::memchr_iter(b'\n', lines)
-        .scan(0, |from, at| Some(at - std::mem::replace(from, at + 1)))
-        .max()?;
-    (longest < LONGEST_LINE).then_some(end)
+    let mut from = 0;
+    lines.len() < LONGEST_LINE
+        || memchr::memchr_iter(b'\n', lines).all(|at| {
+            let length = at - std::mem::replace(&mut from, at + 1);
+            length < LONGEST_LINE
+        })
 }
 
 const ESC: u8 = 0x1b;
@@ -195,6 +207,17 @@ mod tests {
             assert_eq!(clean(&[&raw[..at], &raw[at..]]), "größe\n");
         }
         assert_eq!(clean(&[b"a\xffb\n"]), "a\u{fffd}b\n");
+    }
+
+    #[test]
+    fn it_does_not_matter_how_output_was_read() {
+        let raw = "plain\nand \x1b[1mbold\x1b[0m\n10%\r20%\ngröße\tend\r\n\nlast".as_bytes();
+        let whole = clean(&[raw]);
+        assert_eq!(whole, "plain\nand bold\n20%\ngröße\tend\n\nlast\n");
+        for size in 1..raw.len() {
+            let pieces: Vec<_> = raw.chunks(size).collect();
+            assert_eq!(clean(&pieces), whole, "in pieces of {size}");
+        }
     }
 
     #[test]

@@ -120,6 +120,11 @@ impl Process {
         let errors = ends.stderr.map(|fd| pump(fd, stderr, Reading::Log));
         let errors = errors.transpose()?;
         let ready = ends.notify.map(watched).transpose()?;
+        // There is one such future per program, and a future has room for everything it may ever
+        // hold, twice where it was moved: its parts are boxed, and so is what is rare.
+        let output = Box::pin(output.run());
+        let errors = errors.map(|errors| Box::pin(errors.run()));
+        let written = writer.map(|writer| Box::pin(writer.run(ended.clone())));
         let future = async move {
             let watch = async {
                 // The reaper that is gone took the status with it.
@@ -129,24 +134,23 @@ impl Process {
             };
             let errors = async {
                 if let Some(errors) = errors {
-                    errors.run().await;
+                    errors.await;
                 }
             };
             let told = async {
                 if let Some(pipe) = ready
-                    && says_ready(&pipe, &ended).await
+                    && Box::pin(says_ready(&pipe, &ended)).await
                 {
-                    let _ = facts.send(Fact::Ready(run.clone())).await;
+                    Box::pin(tell(&facts, Fact::Ready(run.clone()))).await;
                 }
             };
             let written = async {
-                if let Some(writer) = writer {
-                    writer.run(&ended).await;
+                if let Some(written) = written {
+                    written.await;
                 }
             };
-            let (exit, (), (), (), ()) = tokio::join!(watch, output.run(), errors, told, written);
-            // Only a driver that has itself ended does not listen.
-            let _ = facts.send(Fact::Exited(run.clone(), exit)).await;
+            let (exit, (), (), (), ()) = tokio::join!(watch, output, errors, told, written);
+            Box::pin(tell(&facts, Fact::Exited(run, exit))).await;
         };
         Ok((process, future))
     }
@@ -214,48 +218,41 @@ impl Pump {
                     Err(_) => Moved::End,
                 },
             };
-            if self.tell(moved).await {
-                return self.finish().await;
+            match moved {
+                Moved::Some => {}
+                Moved::Bytes(bytes, events) => Box::pin(self.tell(bytes, events)).await,
+                Moved::End => return self.finish().await,
             }
             tokio::task::yield_now().await;
         }
         for _ in 0..AT_END {
             match self.carry(self.pipe.get_ref(), &mut buffer) {
-                Ok(moved) => {
-                    if self.tell(moved).await {
-                        break;
-                    }
-                }
-                Err(_) => break,
+                Ok(Moved::Some) => {}
+                Ok(Moved::Bytes(bytes, events)) => Box::pin(self.tell(bytes, events)).await,
+                Ok(Moved::End) | Err(_) => break,
             }
         }
         self.finish().await;
     }
 
-    /// Tells the driver what it wants to know; whether that was the end.
-    async fn tell(&self, moved: Moved) -> bool {
-        match moved {
-            Moved::Some => false,
-            Moved::End => true,
-            Moved::Bytes(bytes, events) => {
-                self.pass_on(events).await;
-                if self.reading == Reading::Protocol {
-                    let said = Fact::ListenerSaid(self.run.clone(), bytes);
-                    let _ = self.facts.send(said).await;
-                }
-                false
-            }
+    /// Tells the driver what it wants to know.
+    async fn tell(&self, bytes: Vec<u8>, events: Vec<OutputEvent>) {
+        self.pass_on(events).await;
+        if self.reading == Reading::Protocol {
+            tell(&self.facts, Fact::ListenerSaid(self.run.clone(), bytes)).await;
         }
     }
 
     async fn finish(&self) {
         let events = lock(&self.sink).finish();
-        self.pass_on(events).await;
+        if !events.is_empty() {
+            Box::pin(self.pass_on(events)).await;
+        }
     }
 
     async fn pass_on(&self, events: Vec<OutputEvent>) {
         for event in events {
-            let _ = self.facts.send(Fact::Output(self.run.clone(), event)).await;
+            tell(&self.facts, Fact::Output(self.run.clone(), event)).await;
         }
     }
 
@@ -291,6 +288,11 @@ impl Pump {
         };
         Ok(Moved::Bytes(kept, events))
     }
+}
+
+/// Tells the driver. Only one that has itself ended does not listen.
+async fn tell(facts: &mpsc::Sender<Fact>, fact: Fact) {
+    let _ = facts.send(fact).await;
 }
 
 /// Whether a program wrote a line end on its notification descriptor before it closed it.

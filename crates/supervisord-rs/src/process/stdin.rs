@@ -74,7 +74,7 @@ impl Stdin {
 
 impl Writer {
     /// Writes until the process ends or closes its end.
-    pub(super) async fn run(self, ended: &CancellationToken) {
+    pub(super) async fn run(self, ended: CancellationToken) {
         tokio::select! {
             () = ended.cancelled() => {}
             () = self.write_on() => {}

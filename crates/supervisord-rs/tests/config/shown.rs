@@ -107,7 +107,7 @@ fn group(group: &GroupConfig) -> Value {
         "name": group.name,
         "priority": group.priority,
         "kind": "programs",
-        "programs": group.programs.iter().map(program).collect::<Vec<_>>(),
+        "programs": group.programs.iter().map(|one| program(one)).collect::<Vec<_>>(),
     });
     match &group.kind {
         GroupKind::Programs => {}

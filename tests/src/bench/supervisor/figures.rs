@@ -225,7 +225,8 @@ fn write_lines(path: &Path) -> anyhow::Result<()> {
 /// Waits until a log ends with the last line; it may be set aside meanwhile.
 fn await_last_line(log: &Path) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while !ends_with_last_line(log) {
+    let old = log.with_extension("log.old");
+    while !ends_with_last_line(log) && !ends_with_last_line(&old) {
         if Instant::now() > deadline {
             bail!("{} never got its last line", log.display());
         }

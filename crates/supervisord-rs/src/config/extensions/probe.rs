@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use crate::config::values::{boolean, integer};
 
@@ -163,7 +163,9 @@ pub(in crate::config) fn tcp(text: &str) -> Result<ProbeTarget, String> {
 /// A regular expression.
 pub(in crate::config) fn log_pattern(text: &str) -> Result<LogPattern, String> {
     // Counted repetitions can make a short pattern huge.
-    let pattern = regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    let pattern = regex_lite::RegexBuilder::new(text)
+        .size_limit(1 << 20)
+        .build();
     pattern.map(LogPattern).map_err(|error| error.to_string())
 }
 
