@@ -40,7 +40,12 @@ pub(crate) use self::{
     handle::{Action, Handle, OnMistakes, Outcome, Plan, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
-use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiting};
+use self::{
+    inherit::{Estate, Heirs},
+    listening::Ticks,
+    programs::Programs,
+    waiting::Waiting,
+};
 use crate::{
     config::{Config, EventType, GroupConfig, GroupKind},
     events::{Event, Pools},
@@ -381,12 +386,20 @@ impl Driver {
         self.programs.expect(&group, &self.estate, &self.log);
         self.open_pool(&group);
         self.notify(Event::group(EventType::ProcessGroupAdded, &group.name));
-        let inherited = self.inherit(&group);
+        let Heirs { inherited, mute } = self.inherit(&group);
         self.will_changed = true;
         let command = Command::AddGroup { spec, inherited };
         self.active.insert(group.name.clone(), group);
         self.dirty = true;
-        self.core.handle(Input::Command(command), Instant::now())
+        let now = Instant::now();
+        let admission = self.core.handle(Input::Command(command), now);
+        for program in mute {
+            // The core ends the process as configured, and starts another when it has ended.
+            let _ = self
+                .core
+                .handle(Input::Command(Command::Restart(program)), now);
+        }
+        admission
     }
 }
 

@@ -67,6 +67,14 @@ enum Rest {
     Fatal(String),
 }
 
+/// What a group inherits.
+#[derive(Debug, Default)]
+pub(super) struct Heirs {
+    pub(super) inherited: Vec<(ProgramId, Inherited)>,
+    /// Programs whose process lives and whose output is lost. They are to be restarted.
+    pub(super) mute: Vec<ProgramId>,
+}
+
 impl Estate {
     /// Reads what there is; `bootd` is its start.
     pub(super) fn open(state_dir: &Path, bootd: Option<u64>, held: Vec<Held>) -> Self {
@@ -140,17 +148,12 @@ impl Driver {
     }
 
     /// How the members of a group go on.
-    pub(super) fn inherit(&mut self, group: &GroupConfig) -> Vec<(ProgramId, Inherited)> {
-        let mut inherited = Vec::new();
+    pub(super) fn inherit(&mut self, group: &GroupConfig) -> Heirs {
+        let mut heirs = Heirs::default();
         for program in &group.programs {
             let id = &program.id;
             if let Some(held) = self.estate.held.remove(id) {
-                match self.adopt(id, held) {
-                    Ok(running) => inherited.push((id.clone(), running)),
-                    Err(error) => self.log.error(&format!(
-                        "could not take over {id}: {error}; it is started anew"
-                    )),
-                }
+                self.adopt(id, held, &mut heirs);
             } else if let Some(decided) = self.estate.decided.get(id)
                 && let Some(rests) = &decided.rests
             {
@@ -158,14 +161,15 @@ impl Driver {
                     state: rests.state(),
                     incarnation: Incarnation(decided.incarnation),
                 };
-                inherited.push((id.clone(), resting));
+                heirs.inherited.push((id.clone(), resting));
             }
         }
-        inherited
+        heirs
     }
 
-    fn adopt(&mut self, program: &ProgramId, held: Held) -> io::Result<Inherited> {
-        let incarnation = number_of(&held.run).ok_or(io::ErrorKind::InvalidData)?;
+    fn adopt(&mut self, program: &ProgramId, held: Held, heirs: &mut Heirs) {
+        // A mark without a number is no reason to lose the process.
+        let incarnation = number_of(&held.run).unwrap_or(Incarnation(0));
         let run = Run {
             program: program.clone(),
             incarnation,
@@ -173,22 +177,30 @@ impl Driver {
         let age = since_boot().saturating_sub(held.started);
         let started = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
         let ready = self.estate.decided.get(program).is_some_and(|d| d.ready);
-        let (pid, gone) = (held.pid, held.exit.is_some());
-        self.programs.adopt(&run, held, age, &self.log)?;
-        let how = if gone {
-            "which has ended"
-        } else {
+        let (pid, lives) = (held.pid, held.exit.is_none());
+        let how = if lives {
             "which runs"
+        } else {
+            "which has ended"
         };
-        self.log.info(&format!(
-            "took over: '{}' with pid {pid}, {how}",
-            program.name
-        ));
-        Ok(Inherited::Running {
+        match self.programs.adopt(&run, held, age, &self.log) {
+            Ok(()) => self.log.info(&format!(
+                "took over: '{}' with pid {pid}, {how}",
+                program.name
+            )),
+            Err(error) => {
+                self.log.error(&format!(
+                    "could not take over {program} with pid {pid}, {how}: {error}"
+                ));
+                heirs.mute.extend(lives.then(|| program.clone()));
+            }
+        }
+        let running = Inherited::Running {
             incarnation,
             started,
             ready,
-        })
+        };
+        heirs.inherited.push((program.clone(), running));
     }
 
     /// Ends what nobody here knows any more.

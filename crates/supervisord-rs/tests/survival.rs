@@ -1,0 +1,52 @@
+//! A supervisord that takes over what another left, with a test in bootd's place.
+
+#[path = "survival/bootd.rs"]
+mod bootd;
+
+use std::{
+    fs::File,
+    os::{
+        fd::{AsRawFd as _, RawFd},
+        unix::process::CommandExt as _,
+    },
+    process::Command,
+};
+
+use bootd::Bootd;
+
+const SLEEPS: &str = "[program:a]\ncommand=sleep 1000\n";
+
+/// A process as a predecessor would have created it for a program.
+#[expect(clippy::zombie_processes, reason = "the test reaps what is held")]
+fn sleeping() -> i32 {
+    let mut sleep = Command::new("sleep");
+    let child = sleep.arg("1001").process_group(0).spawn();
+    let child = child.expect("sleep starts");
+    child.id().try_into().expect("a pid")
+}
+
+/// The process cannot be taken over, so it is ended, and only then another is started.
+fn is_ended_before_another_starts(ends: &[(&str, RawFd)]) {
+    let mut bootd = Bootd::new(SLEEPS);
+    bootd.hold("5/a:a/3", sleeping(), ends);
+    bootd.start();
+    // `reap` tells of the end in the same turn in which it is seen, so what was said before is all
+    // that was said while the process lived.
+    let before = bootd.wait("the end of the old process", |bootd| {
+        let old = bootd.held.iter().find(|held| held.run == "5/a:a/3")?;
+        (!old.exit.is_null()).then_some(bootd.held.len())
+    });
+    assert_eq!(before, 1, "{:?}", bootd.held);
+    bootd.wait("the old run to be released and another to begin", |bootd| {
+        let [held] = &bootd.held[..] else { return None };
+        (held.run.ends_with("/a:a/4") && held.pid > 1).then_some(())
+    });
+    assert!(bootd.read("main.log").contains("could not take over a"));
+}
+
+#[test]
+fn a_process_whose_output_cannot_be_watched_is_ended_before_another_starts() {
+    // A plain file in place of a pipe.
+    let file = File::open("/etc/hostname").unwrap();
+    is_ended_before_another_starts(&[("stdout", file.as_raw_fd())]);
+}
