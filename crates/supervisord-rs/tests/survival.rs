@@ -50,3 +50,9 @@ fn a_process_whose_output_cannot_be_watched_is_ended_before_another_starts() {
     let file = File::open("/etc/hostname").unwrap();
     is_ended_before_another_starts(&[("stdout", file.as_raw_fd())]);
 }
+
+#[test]
+fn a_process_whose_output_did_not_arrive_is_ended_before_another_starts() {
+    let null = File::open("/dev/null").unwrap();
+    is_ended_before_another_starts(&[("stdin", null.as_raw_fd())]);
+}

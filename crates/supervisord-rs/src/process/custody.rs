@@ -36,7 +36,8 @@ pub(crate) struct Held {
     /// Start of the process after boot.
     pub(crate) started: Duration,
     pub(crate) exit: Option<Exit>,
-    pub(crate) ends: OurEnds,
+    /// `None` where its output did not arrive, because we may open no more files or bootd got none.
+    pub(crate) ends: Option<OurEnds>,
 }
 
 /// The end of a process that bootd reaped for us.
@@ -138,13 +139,13 @@ impl Custody {
                     started,
                     ends,
                     exit,
-                } => kept.extend(ours(&ends, fds).map(|ends| Held {
+                } => kept.push(Held {
                     run,
                     pid,
                     started: ticks(started),
                     exit: exit.map(Exit::from),
-                    ends,
-                })),
+                    ends: ours(&ends, fds),
+                }),
                 Hearing::Welcome { epoch, held } => {
                     if held != kept.len() {
                         tracing::warn!(held, received = kept.len(), "bootd kept more than arrived");
@@ -258,7 +259,7 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     Ok((text, owned.collect()))
 }
 
-/// The ends by their names; without an output there is nothing to take over.
+/// The ends by their names, if the output is among them.
 fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
     let (mut stdin, mut stdout, mut stderr, mut notify) = (None, None, None, None);
     for (name, fd) in names.iter().zip(fds) {

@@ -56,10 +56,11 @@ impl Programs {
         run: &Run,
         pid: i32,
         started: Duration,
-        ends: OurEnds,
+        ends: Option<OurEnds>,
         mark: &str,
         log: &MainLog,
     ) -> io::Result<()> {
+        let ends = ends.ok_or_else(|| io::Error::other("its output did not arrive"))?;
         let entry = self
             .entries
             .get(&run.program)
