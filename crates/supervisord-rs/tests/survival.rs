@@ -56,3 +56,41 @@ fn a_process_whose_output_did_not_arrive_is_ended_before_another_starts() {
     let null = File::open("/dev/null").unwrap();
     is_ended_before_another_starts(&[("stdin", null.as_raw_fd())]);
 }
+
+/// More than a log may hold before it is set aside, and less than twice as much.
+const COUNTS: &str = "[program:counts]
+command=sh -c 'i=0; while [ $i -lt 60000 ]; do echo $i a line that is long enough to fill a log \
+before the test becomes boring, and that would be seen if it came twice or not at all; \
+i=$((i+1)); done'
+autorestart=false
+log_tiers=true
+";
+
+#[test]
+fn no_line_is_lost_or_told_twice_when_logs_are_set_aside_between_kills() {
+    let mut bootd = Bootd::new(&COUNTS.replace("\\\n", ""));
+    bootd.start();
+    for (file, size) in [
+        ("raw/counts.log", 1_000_000),
+        ("clean/counts.log.old", 0),
+        ("raw/counts.log.old", 0),
+    ] {
+        bootd.wait(file, |bootd| {
+            let meta = bootd.path(file).metadata().ok();
+            meta.filter(|meta| meta.len() > size)
+        });
+        bootd.kill();
+        bootd.start();
+    }
+    bootd.wait("the end", |bootd| bootd.held.is_empty().then_some(()));
+    let line = "a line that is long enough to fill a log before the test becomes boring, and that \
+                would be seen if it came twice or not at all";
+    let expected: String = (0..60_000).map(|i| format!("{i} {line}\n")).collect();
+    for tier in ["raw", "clean"] {
+        let log = |suffix: &str| bootd.read(&format!("{tier}/counts.log{suffix}"));
+        let text = log(".old") + &log("");
+        let same = text.lines().zip(expected.lines());
+        let same = same.take_while(|(a, b)| a == b).count();
+        assert!(text == expected, "{tier} differs in line {same}");
+    }
+}

@@ -170,10 +170,12 @@ impl Bootd {
             self.reap();
             probe(self)
         });
-        found.unwrap_or_else(|error| panic!("{error:#}: {:?}\n{}", self.held, self.read("stdout")))
+        found
+            .unwrap_or_else(|error| panic!("{error:#}: {:?}\n{}", self.held, self.read("main.log")))
     }
 
-    /// Kills the supervisor. What it said before is heard.
+    /// Kills the supervisor. What it said before is heard, and of what it reaped before that the
+    /// end is lost.
     pub(crate) fn kill(&mut self) {
         let Some(supervisor) = &mut self.supervisor else {
             return;
@@ -182,6 +184,13 @@ impl Bootd {
         let _ = supervisor.child.wait();
         self.listen();
         self.supervisor = None;
+        self.held.retain(|held| held.pid > 1);
+        self.reap();
+        for held in self.held.iter_mut().filter(|held| held.exit.is_null()) {
+            if start_of(held.pid).is_none() {
+                held.exit = json!({"code": -1});
+            }
+        }
     }
 
     /// Reaps the held processes that are ours and tells of their ends.
