@@ -170,7 +170,7 @@ impl Driver {
 
     /// Runs until everything was stopped as asked; gives the exit code.
     pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
-        self.hear_of_ends();
+        self.tend_channel();
         self.begin();
         while self.phase != Phase::Done {
             // While a deadline is awaited we look in between, so that a pause is noticed that is

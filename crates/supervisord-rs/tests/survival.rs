@@ -4,15 +4,17 @@
 mod bootd;
 
 use std::{
-    fs::File,
+    fs::{self, File},
+    io,
     os::{
-        fd::{AsRawFd as _, RawFd},
+        fd::{AsFd as _, BorrowedFd},
         unix::process::CommandExt as _,
     },
     process::Command,
 };
 
 use bootd::Bootd;
+use serde_json::{Value, json};
 
 const SLEEPS: &str = "[program:a]\ncommand=sleep 1000\n";
 
@@ -26,9 +28,9 @@ fn sleeping() -> i32 {
 }
 
 /// The process cannot be taken over, so it is ended, and only then another is started.
-fn is_ended_before_another_starts(ends: &[(&str, RawFd)]) {
+fn is_ended_before_another_starts(ends: &[(&str, BorrowedFd<'_>)]) {
     let mut bootd = Bootd::new(SLEEPS);
-    bootd.hold("5/a:a/3", sleeping(), ends);
+    bootd.hold("5/a:a/3", sleeping(), ends, Value::Null);
     bootd.start();
     // `reap` tells of the end in the same turn in which it is seen, so what was said before is all
     // that was said while the process lived.
@@ -48,13 +50,13 @@ fn is_ended_before_another_starts(ends: &[(&str, RawFd)]) {
 fn a_process_whose_output_cannot_be_watched_is_ended_before_another_starts() {
     // A plain file in place of a pipe.
     let file = File::open("/etc/hostname").unwrap();
-    is_ended_before_another_starts(&[("stdout", file.as_raw_fd())]);
+    is_ended_before_another_starts(&[("stdout", file.as_fd())]);
 }
 
 #[test]
 fn a_process_whose_output_did_not_arrive_is_ended_before_another_starts() {
     let null = File::open("/dev/null").unwrap();
-    is_ended_before_another_starts(&[("stdin", null.as_raw_fd())]);
+    is_ended_before_another_starts(&[("stdin", null.as_fd())]);
 }
 
 /// More than a log may hold before it is set aside, and less than twice as much.
@@ -93,4 +95,25 @@ fn no_line_is_lost_or_told_twice_when_logs_are_set_aside_between_kills() {
         let same = same.take_while(|(a, b)| a == b).count();
         assert!(text == expected, "{tier} differs in line {same}");
     }
+}
+
+#[test]
+fn a_run_whose_release_was_not_told_does_not_start_a_program_that_was_stopped() {
+    let mut bootd = Bootd::new(SLEEPS);
+    let will = json!({"bootd": 7, "groups": ["a"], "programs": [{"group": "a", "name": "a",
+        "incarnation": 3, "rests": "stopped", "stdout_auto": null, "stderr_auto": null}]});
+    fs::create_dir(bootd.path("state")).unwrap();
+    fs::write(bootd.path("state/runtime.json"), will.to_string()).unwrap();
+    let (pipe, _writer) = io::pipe().unwrap();
+    // It was reaped by who stopped it, so that bootd does not know how it ended.
+    let ends = [("stdout", pipe.as_fd())];
+    bootd.hold("5/a:a/3", i32::MAX, &ends, json!({"code": -1}));
+    bootd.start();
+    bootd.wait("its release", |bootd| bootd.held.is_empty().then_some(()));
+    let status = bootd.wait("the status", |bootd| {
+        Some(bootd.ctl("status a")).filter(|status| status.starts_with('a'))
+    });
+    assert!(status.contains("STOPPED"), "{status}");
+    bootd.listen();
+    assert_eq!(bootd.held, []);
 }

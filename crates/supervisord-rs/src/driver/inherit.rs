@@ -27,6 +27,8 @@ pub(super) struct Estate {
     held: BTreeMap<ProgramId, Held>,
     /// Kept runs that cannot be named.
     nameless: Vec<Held>,
+    /// Kept runs about which everything is known; bootd may forget them.
+    over: Vec<Held>,
     decided: BTreeMap<ProgramId, Decided>,
     /// The groups that were active, if that is known.
     groups: Option<BTreeSet<String>>,
@@ -111,6 +113,21 @@ impl Estate {
             .is_none_or(|groups| groups.contains(group))
     }
 
+    /// The run that is to be taken over. One of which our predecessor had written down how it ended
+    /// is none: it died before bootd was told.
+    fn take_held(&mut self, program: &ProgramId) -> Option<Held> {
+        let held = self.held.remove(program)?;
+        let known = self.decided.get(program).is_some_and(|decided| {
+            let number = Some(Incarnation(decided.incarnation));
+            decided.rests.is_some() && number == number_of(&held.run)
+        });
+        if known && held.exit.is_some() {
+            self.over.push(held);
+            return None;
+        }
+        Some(held)
+    }
+
     /// The generated names of a program's logs.
     pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
         let decided = self.decided.get(program);
@@ -121,29 +138,34 @@ impl Estate {
 }
 
 impl Driver {
-    /// Hears of the ends of processes that only bootd can reap.
-    pub(super) fn hear_of_ends(&self) {
+    /// Hears of the ends of processes that only bootd can reap, and says what it has not said.
+    pub(super) fn tend_channel(&self) {
         let Some(custody) = self.programs.custody().cloned() else {
             return;
         };
         let (facts, stop) = (self.programs.facts(), self.stop.token());
-        let hear = async move {
-            loop {
-                match custody.told().await {
-                    Ok(told) => {
-                        let _ = facts.send(Fact::Told(told)).await;
+        let hear = {
+            let custody = custody.clone();
+            async move {
+                loop {
+                    match custody.told().await {
+                        Ok(told) => {
+                            let _ = facts.send(Fact::Told(told)).await;
+                        }
+                        Err(error) => return error,
                     }
-                    Err(error) => return warn!(%error, "the channel to bootd is closed"),
                 }
             }
         };
         self.programs
             .tasks()
             .spawn("bootd channel", info_span!("bootd"), async move {
-                tokio::select! {
-                    () = hear => {}
-                    () = stop.cancelled() => {}
-                }
+                let error = tokio::select! {
+                    error = hear => error,
+                    error = custody.tell_late() => error,
+                    () = stop.cancelled() => return,
+                };
+                warn!(%error, "the channel to bootd is closed");
             });
     }
 
@@ -152,7 +174,7 @@ impl Driver {
         let mut heirs = Heirs::default();
         for program in &group.programs {
             let id = &program.id;
-            if let Some(held) = self.estate.held.remove(id) {
+            if let Some(held) = self.estate.take_held(id) {
                 self.adopt(id, held, &mut heirs);
             } else if let Some(decided) = self.estate.decided.get(id)
                 && let Some(rests) = &decided.rests
@@ -205,7 +227,10 @@ impl Driver {
 
     /// Ends what nobody here knows any more.
     pub(super) fn dissolve_estate(&mut self) {
-        let estate = std::mem::take(&mut self.estate);
+        let mut estate = std::mem::take(&mut self.estate);
+        for held in estate.over.drain(..) {
+            self.programs.end_stranger(held);
+        }
         let left = estate.held.into_values().chain(estate.nameless);
         for held in left {
             info!(

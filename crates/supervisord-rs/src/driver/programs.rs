@@ -223,7 +223,7 @@ impl Programs {
         };
         let pid = spawn(&blueprint, theirs).map_err(|error| {
             if let Some(custody) = kept {
-                let _ = custody.release(&mark);
+                custody.release(&mark);
             }
             format!("unknown error during fork for '{name}': {error}")
         })?;
@@ -309,7 +309,7 @@ impl Programs {
             drop(tokio::task::spawn_blocking(move || kill_marked(&mark)));
         }
         if let Some(custody) = &self.custody {
-            let _ = custody.release(&running.mark);
+            custody.release(&running.mark);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{IoSlice, IoSliceMut},
-    os::fd::{AsRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsRawFd as _, BorrowedFd, IntoRawFd as _, OwnedFd, RawFd},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -81,14 +81,23 @@ impl Bootd {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// Holds a run whose process somebody else has created.
-    pub(crate) fn hold(&mut self, run: &str, pid: i32, ends: &[(&str, RawFd)]) {
-        let ends = ends.iter().map(|(name, fd)| ((*name).to_owned(), *fd));
+    /// Holds a run whose process somebody else has created; `exit` is null while it lives.
+    pub(crate) fn hold(
+        &mut self,
+        run: &str,
+        pid: i32,
+        ends: &[(&str, BorrowedFd<'_>)],
+        exit: Value,
+    ) {
+        let ends = ends.iter().map(|(name, fd)| {
+            let copy = fd.try_clone_to_owned().expect("another descriptor");
+            ((*name).to_owned(), copy.into_raw_fd())
+        });
         self.held.push(Held {
             run: run.to_owned(),
             pid,
             ends: ends.collect(),
-            exit: Value::Null,
+            exit,
         });
     }
 
@@ -191,6 +200,16 @@ impl Bootd {
                 held.exit = json!({"code": -1});
             }
         }
+    }
+
+    pub(crate) fn ctl(&self, line: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_supervisorctl"))
+            .arg("-c")
+            .arg(self.path("supervisord.conf"))
+            .args(line.split_whitespace())
+            .output()
+            .expect("supervisorctl runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Reaps the held processes that are ours and tells of their ends.

@@ -93,7 +93,7 @@ impl Programs {
         let release = move || {
             drop(ends);
             if let Some(custody) = custody {
-                let _ = custody.release(&mark);
+                custody.release(&mark);
             }
         };
         if exit.is_some() {
