@@ -59,8 +59,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) environment: BTreeMap<String, String>,
-    /// Our own environment byte for byte, which every program starts from.
+    /// Our own environment byte for byte, which every program starts from and the configuration
+    /// refers to.
     pub(crate) inherited: BTreeMap<OsString, OsString>,
     /// How many files a program may open.
     pub(crate) files: FileLimit,
@@ -106,7 +106,7 @@ pub(crate) struct Driver {
     oom_kills: OomKills,
     log: MainLog,
     overrides: crate::options::Options,
-    environment: BTreeMap<String, String>,
+    environment: BTreeMap<OsString, OsString>,
     facts: mpsc::Receiver<Fact>,
     requests: mpsc::Receiver<Request>,
     published: watch::Sender<Arc<Snapshot>>,
@@ -156,7 +156,7 @@ impl Driver {
             },
             log: parts.destinations.log,
             overrides: parts.overrides,
-            environment: parts.environment,
+            environment: parts.inherited,
             facts,
             requests,
             published,

@@ -16,7 +16,7 @@ use tracing::{info, info_span, warn};
 
 use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
-    config::{Config, DaemonSection, search_paths},
+    config::{Config, DaemonSection, LogLevel, search_paths},
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
@@ -56,20 +56,20 @@ pub fn main() -> ExitCode {
         },
     };
     if options.mode == Mode::Check {
-        return check(&file, &environment);
+        return check(&file, &inherited);
     }
-    let mut config = match Config::load(&file, &environment) {
+    let mut config = match Config::load(&file, &inherited) {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
     options.apply(&mut config.daemon);
-    let files = match process::raise_file_limit(config.daemon.minfds) {
-        Ok(files) => files,
-        Err(error) => return usage(&error),
-    };
     if let Err(error) = settle_in(&config.daemon) {
         return usage(&error);
     }
+    let files = match raise_limits(&mut config) {
+        Ok(files) => files,
+        Err(error) => return usage(&error),
+    };
     telemetry::install(&environment);
     match daemon::runtime() {
         Ok(runtime) => {
@@ -82,13 +82,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Names and values as text, which is what configuration files can refer to.
+/// Names and values as text, for the variables that we ourselves know.
 fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
     let text = |value: &OsString| value.to_string_lossy().into_owned();
     let pairs = inherited
         .iter()
         .map(|(name, value)| (text(name), text(value)));
     pairs.collect()
+}
+
+/// Raises what the configuration wants raised. As in the original that is after we became another
+/// account, whose rights decide.
+fn raise_limits(config: &mut Config) -> Result<FileLimit, String> {
+    let (files, more_files) = process::raise_file_limit(config.daemon.minfds)?;
+    let more_processes = process::raise_process_limit(config.daemon.minprocs)?;
+    let remarks = more_files.into_iter().chain(more_processes);
+    config
+        .remarks
+        .extend(remarks.map(|text| (LogLevel::Info, text)));
+    Ok(files)
 }
 
 /// Goes to the background and to another account, if so configured.
@@ -145,7 +157,6 @@ async fn run(
     let (bootd, held) = kept.unzip();
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
-        environment: environment.clone(),
         inherited,
         files,
         destinations: Destinations {
@@ -302,7 +313,7 @@ fn find_configuration(program: &Path) -> Result<PathBuf, String> {
     })
 }
 
-fn check(file: &Path, environment: &BTreeMap<String, String>) -> ExitCode {
+fn check(file: &Path, environment: &BTreeMap<OsString, OsString>) -> ExitCode {
     let problems = match Config::check(file, environment) {
         Ok(problems) => problems,
         Err(error) => return usage(&error.to_string()),

@@ -9,6 +9,7 @@ mod descriptors;
 mod escaped;
 mod exec;
 mod keeper;
+mod limits;
 mod reaper;
 pub(crate) mod socket;
 mod spawn;
@@ -18,9 +19,10 @@ mod usage;
 pub(crate) use self::{
     command::{CommandError, resolve},
     custody::{Custody, Held, Told},
-    descriptors::{FileLimit, prepare, raise_file_limit},
+    descriptors::prepare,
     escaped::kill_marked,
     keeper::{Fact, Life, Process, Reading},
+    limits::{FileLimit, raise_file_limit, raise_process_limit},
     reaper::{Orphan, Reaper, since_boot},
     spawn::{
         Blueprint, ChildEnds, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn,

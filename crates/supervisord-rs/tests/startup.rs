@@ -1,0 +1,201 @@
+//! How supervisord starts, beside the original: limits, environment, background, log.
+
+#[expect(dead_code, reason = "only the path of the original is needed")]
+mod support;
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use support::{PATIENCE, ours, stock};
+use testkit::wait_for;
+
+/// A directory with a configuration, for one of the two programs.
+struct Place {
+    dir: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Place {
+    /// `{D}` in the configuration is the directory.
+    fn new(program: PathBuf, config: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mode = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(dir.path(), mode).expect("its mode");
+        let place = Self { dir, program };
+        place.write("supervisord.conf", config);
+        place
+    }
+
+    /// The same for the original and for ours.
+    fn both(config: &str) -> [Self; 2] {
+        [stock("supervisord"), ours("supervisord").to_owned()].map(|program| {
+            let base = "[unix_http_server]\nfile={D}/s.sock\n[supervisord]\nlogfile={D}/main.log\n\
+                        pidfile={D}/s.pid\nchildlogdir={D}\n";
+            Self::new(program, &format!("{base}{config}"))
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let at = self.dir.path().display().to_string();
+        fs::write(self.path(name), text.replace("{D}", &at)).expect("a file");
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// supervisord after the words of `before`, which run it.
+    fn command(&self, before: &[&str]) -> Command {
+        let program = self.program.display().to_string();
+        let mut words = before.iter().copied().chain([program.as_str(), "-c"]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command
+            .args(words)
+            .arg(self.path("supervisord.conf"))
+            .env("BERTH_LOG_DIR", "")
+            .env("SUPERVISORD_SOCKET", self.path("g.sock"))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// What is wrong, as it says before it ends.
+    fn refusal(&self, output: &Output) -> (String, Option<i32>) {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let error = text.lines().find(|line| line.starts_with("Error: "));
+        let error = error.unwrap_or_else(|| panic!("no error in {text:?}"));
+        let at = self.dir.path().display().to_string();
+        (error.replace(&at, "{D}"), output.status.code())
+    }
+
+    /// Waits for text in a file.
+    fn wait_text(&self, name: &str, wanted: &str) -> String {
+        wait_for(&format!("{wanted} in {name}"), PATIENCE, || {
+            let text = self.read(name);
+            if text.contains(wanted) {
+                Ok(text)
+            } else {
+                Err(format!("{text}{}", self.read("main.log")))
+            }
+        })
+        .expect("it is written")
+    }
+}
+
+/// Ends a supervisord by its pid file.
+fn end(place: &Place) {
+    let pid: i32 = place.read("s.pid").trim().parse().expect("a pid");
+    assert!(pid > 1);
+    let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    wait_for("its end", PATIENCE, || {
+        (!Path::new(&format!("/proc/{pid}")).exists()
+            || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| s.contains(") Z ")))
+        .then_some(())
+    })
+    .expect("it ends");
+}
+
+const NOBODY: [&str; 5] = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--",
+];
+
+#[test]
+fn minprocs_raises_the_limit_of_processes_as_in_the_original() {
+    let config = "nodaemon=true\nminprocs=200\n[program:a]\ncommand=cat /proc/self/limits\n\
+                  autorestart=false\nstartsecs=0\nstdout_logfile={D}/a.log\n";
+    let [original, ours] = Place::both(config).map(|place| {
+        let before = [&["prlimit", "--nproc=100:1000"], &NOBODY[..]].concat();
+        let mut child = place.command(&before).spawn().expect("it starts");
+        let limits = place.wait_text("a.log", "Max realtime timeout");
+        place.wait_text("main.log", "Increased RLIMIT_NPROC limit to 200");
+        end(&place);
+        child.wait().expect("its end");
+        let line = limits.lines().find(|line| line.contains("processes"));
+        line.expect("a limit of processes").to_owned()
+    });
+    assert_eq!(ours, original);
+    let numbers: Vec<_> = ours.split_whitespace().skip(2).take(2).collect();
+    assert_eq!(numbers, ["200", "1000"]);
+}
+
+#[test]
+fn a_limit_that_cannot_be_raised_is_told_as_the_original_tells_it() {
+    for (key, limit) in [
+        ("minprocs", "--nproc=100:150"),
+        ("minfds", "--nofile=100:150"),
+    ] {
+        let config = format!("nodaemon=true\n{key}=200\n");
+        let [original, ours] = Place::both(&config).map(|place| {
+            let before = [&["prlimit", limit], &NOBODY[..]].concat();
+            let output = place.command(&before).output().expect("it runs");
+            place.refusal(&output)
+        });
+        // The original says that there are as many as it wants, which is the one thing that is not
+        // so.
+        let original = original.0.replacen("open 200 ", "open 150 ", 1);
+        assert_eq!(ours, (original, Some(2)));
+    }
+}
+
+/// Not UTF-8.
+fn odd() -> OsString {
+    OsString::from_vec(b"caf\xe9".to_vec())
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_where_it_is_used() {
+    let config = "[supervisord]\nnodaemon=true\nlogfile={D}/main.log\npidfile={D}/s.pid\n\
+                  [program:good]\ncommand=sh -c 'printf %%s $ODD'\nstdout_logfile={D}/good.log\n\
+                  autorestart=false\nstartsecs=0\n\
+                  [program:bad]\ncommand=echo\n  %(ENV_ODD)s\n";
+    let place = Place::new(ours("supervisord").to_owned(), config);
+    let mut child = place
+        .command(&[])
+        .env("ODD", odd())
+        .spawn()
+        .expect("it starts");
+    let log = place.wait_text("main.log", "spawned: 'good'");
+    let told = place.path("supervisord.conf").display().to_string();
+    let told = format!("ERRO refused: {told}:11: [program:bad]: command: ");
+    let line = log.lines().find(|line| line.contains(&told));
+    let line = line.unwrap_or_else(|| panic!("{told} is not in {log}"));
+    assert!(line.contains("%(ENV_ODD)s, which is not UTF-8"), "{line}");
+    wait_for("its output", PATIENCE, || {
+        (fs::read(place.path("good.log")).unwrap_or_default() == b"caf\xe9").then_some(())
+    })
+    .expect("it passes unchanged");
+    end(&place);
+    child.wait().expect("its end");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_for_supervisord_itself() {
+    let config = "[supervisord]\nnodaemon=true\nidentifier=%(ENV_ODD)s\n";
+    let place = Place::new(ours("supervisord").to_owned(), config);
+    let output = place
+        .command(&[])
+        .env("ODD", odd())
+        .output()
+        .expect("it runs");
+    let (error, code) = place.refusal(&output);
+    assert!(error.contains("supervisord.conf:3: "), "{error}");
+    assert!(error.contains("%(ENV_ODD)s, which is not UTF-8"), "{error}");
+    assert_eq!(code, Some(2));
+}
