@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -20,7 +20,7 @@ use crate::{
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Custody, FileLimit, Held},
+    process::{self, Custody, FileLimit, Held, Side, Starting},
     rpc::open_servers,
     service::Service,
     signals::Signals,
@@ -37,8 +37,7 @@ pub fn main() -> ExitCode {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-    let environment = readable(&inherited);
-    let own_home = environment.get("HOME").map(Path::new);
+    let own_home = inherited.get(OsStr::new("HOME")).map(Path::new);
     let options = match Options::parse(&arguments, own_home) {
         Ok(options) => options,
         Err(error) => return usage(&error),
@@ -63,17 +62,35 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error.to_string()),
     };
     options.apply(&mut config.daemon);
-    if let Err(error) = settle_in(&config.daemon) {
+    let side = match config.daemon.nodaemon {
+        true => Ok(Side::Child(Starting::here())),
+        false => process::fork_away(),
+    };
+    match side {
+        Ok(Side::Parent { code }) => code.into(),
+        Ok(Side::Child(starting)) => start(config, options, inherited, starting),
+        Err(error) => usage(&format!("could not go to the background: {error}")),
+    }
+}
+
+/// Everything that is done by the process that stays.
+fn start(
+    mut config: Config,
+    options: Options,
+    inherited: BTreeMap<OsString, OsString>,
+    starting: Starting,
+) -> ExitCode {
+    if let Err(error) = become_user(&config.daemon) {
         return usage(&error);
     }
     let files = match raise_limits(&mut config) {
         Ok(files) => files,
         Err(error) => return usage(&error),
     };
-    telemetry::install(&environment);
+    telemetry::install(&readable(&inherited));
     match daemon::runtime() {
         Ok(runtime) => {
-            let exit = runtime.block_on(run(config, options, environment, inherited, files));
+            let exit = runtime.block_on(run(config, options, inherited, files, starting));
             // A task that is stuck in a file system that hangs is not waited for.
             runtime.shutdown_background();
             exit
@@ -103,18 +120,8 @@ fn raise_limits(config: &mut Config) -> Result<FileLimit, String> {
     Ok(files)
 }
 
-/// Goes to the background and to another account, if so configured.
-fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
-    if !daemon.nodaemon {
-        let path = daemon.directory.clone();
-        nix::unistd::daemon(true, false)
-            .map_err(|error| format!("could not go to the background: {error}"))?;
-        if let Some(path) = path {
-            nix::unistd::chdir(&path)
-                .map_err(|error| format!("can't chdir into {}: {error}", path.display()))?;
-        }
-        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(daemon.umask));
-    }
+/// Goes to another account, if so configured.
+fn become_user(daemon: &DaemonSection) -> Result<(), String> {
     let Some(name) = &daemon.user else {
         return Ok(());
     };
@@ -139,10 +146,11 @@ fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
 async fn run(
     config: Config,
     options: Options,
-    environment: BTreeMap<String, String>,
     inherited: BTreeMap<OsString, OsString>,
     files: FileLimit,
+    starting: Starting,
 ) -> ExitCode {
+    let environment = readable(&inherited);
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
     let tasks = Tasks::new(stop.clone());
@@ -181,6 +189,11 @@ async fn run(
         return refuse(&error).into();
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
+    // As in the original the servers are open by then, and the pid file comes after.
+    let daemon = &config.daemon;
+    if let Err(error) = starting.ready(daemon.directory.as_deref(), daemon.umask, &log) {
+        return refuse(&format!("could not go to the background: {error}")).into();
+    }
     let pidfile = write_pid(&config.daemon, &log);
     log.info(&format!(
         "supervisord started with pid {}",

@@ -2,6 +2,7 @@
 //!
 //! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one.
 
+mod background;
 mod channel;
 mod command;
 mod custody;
@@ -17,6 +18,7 @@ mod stdin;
 mod usage;
 
 pub(crate) use self::{
+    background::{Side, Starting, fork_away},
     command::{CommandError, resolve},
     custody::{Custody, Held, Told},
     descriptors::prepare,

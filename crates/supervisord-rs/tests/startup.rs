@@ -6,14 +6,15 @@ mod support;
 use std::{
     ffi::OsString,
     fs,
-    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _},
+    net::TcpListener,
+    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, getsid},
 };
 use support::{PATIENCE, ours, stock};
 use testkit::wait_for;
@@ -198,4 +199,71 @@ fn a_variable_that_is_no_text_is_refused_for_supervisord_itself() {
     assert!(error.contains("supervisord.conf:3: "), "{error}");
     assert!(error.contains("%(ENV_ODD)s, which is not UTF-8"), "{error}");
     assert_eq!(code, Some(2));
+}
+
+#[test]
+fn a_busy_port_is_told_before_the_caller_goes_on() {
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = busy.local_addr().expect("its number").port();
+    for background in ["", "nodaemon=true\n"] {
+        let config = format!("user=root\n{background}[inet_http_server]\nport=127.0.0.1:{port}\n");
+        let [original, ours] = Place::both(&config).map(|place| {
+            let output = place.command(&[]).output().expect("it runs");
+            place.refusal(&output)
+        });
+        assert_eq!(ours, original);
+        assert!(ours.0.contains("Another program is already listening"));
+        assert_eq!(ours.1, Some(2));
+    }
+}
+
+#[test]
+fn in_the_background_the_servers_are_open_when_the_caller_goes_on() {
+    let config = "user=root\ndirectory=/usr\numask=027\n";
+    let [original, ours] = Place::both(config).map(|place| {
+        let status = place.command(&[]).status().expect("it runs");
+        UnixStream::connect(place.path("s.sock")).expect("the socket is open");
+        // The original's parent does not wait for what comes after the fork.
+        place.wait_text("s.pid", "\n");
+        let text = place.read("s.pid");
+        let pid = text.trim();
+        let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).expect("a link");
+        let [cwd, stdin, stdout, stderr] = ["cwd", "fd/0", "fd/1", "fd/2"].map(link);
+        let number: i32 = pid.parse().expect("a pid");
+        let session = getsid(Some(Pid::from_raw(number))).expect("a session");
+        let status_file = fs::read_to_string(format!("/proc/{pid}/status")).expect("a file");
+        let mask = status_file.lines().find(|line| line.starts_with("Umask:"));
+        let log = place.wait_text("main.log", "supervisord started with pid");
+        let lines = log.lines().filter_map(|line| line.split_once(" INFO "));
+        let lines: Vec<_> = lines
+            .map(|(_, text)| text.replace(pid, "PID"))
+            .filter(|text| !text.starts_with("Set uid") && !text.starts_with("Increased"))
+            .collect();
+        let found = (
+            status.code(),
+            (cwd, stdin, stdout, stderr),
+            session == Pid::from_raw(number),
+            mask.map(str::to_owned),
+            lines,
+        );
+        end(&place);
+        found
+    });
+    assert_eq!(ours, original);
+    assert_eq!(ours.0, Some(0));
+}
+
+#[test]
+fn a_second_one_on_the_same_socket_is_refused_and_the_first_goes_on() {
+    let [original, ours] = Place::both("user=root\n").map(|place| {
+        let first = place.command(&[]).status().expect("it runs");
+        assert_eq!(first.code(), Some(0));
+        place.wait_text("s.pid", "\n");
+        let second = place.command(&[]).output().expect("it runs");
+        UnixStream::connect(place.path("s.sock")).expect("the first one answers");
+        end(&place);
+        place.refusal(&second)
+    });
+    assert_eq!(ours, original);
+    assert_eq!(ours.1, Some(2));
 }
