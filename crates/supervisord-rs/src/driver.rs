@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     announce::report,
-    handle::{Action, Handle, OnMistakes, Outcome, Plan, Request, Target, Wait},
+    handle::{Action, Handle, OnMistakes, Outcome, Plan, Reopen, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
 use self::{
@@ -78,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) cgroup_dir: PathBuf,
     pub(crate) epoch: u64,
     pub(crate) overrides: crate::options::Options,
+    /// Who has the servers.
+    pub(crate) servers: mpsc::Sender<Reopen>,
 }
 
 /// The driver.
@@ -106,6 +108,9 @@ pub(crate) struct Driver {
     oom_kills: OomKills,
     log: MainLog,
     overrides: crate::options::Options,
+    servers: mpsc::Sender<Reopen>,
+    /// Whether everything was stopped to begin again.
+    over: bool,
     environment: BTreeMap<OsString, OsString>,
     facts: mpsc::Receiver<Fact>,
     requests: mpsc::Receiver<Request>,
@@ -156,6 +161,8 @@ impl Driver {
             },
             log: parts.destinations.log,
             overrides: parts.overrides,
+            servers: parts.servers,
+            over: false,
             environment: parts.inherited,
             facts,
             requests,
@@ -190,6 +197,9 @@ impl Driver {
                 Some(request) = self.requests.recv() => self.request(request),
             }
             self.settle();
+            if std::mem::take(&mut self.over) {
+                self.start_over().await;
+            }
         }
         self.code
     }
@@ -373,7 +383,7 @@ impl Driver {
 
     fn drained(&mut self) {
         match self.phase {
-            Phase::Restarting => self.start_over(),
+            Phase::Restarting => self.over = true,
             Phase::Serving | Phase::ShuttingDown | Phase::Done => self.phase = Phase::Done,
         }
     }

@@ -12,6 +12,7 @@ use std::{
 use api::supervisor::supervisor_service_server::SupervisorServiceServer;
 use daemon::{Epoch, Exit, Outcome, Stop, Tasks};
 use nix::unistd::Uid;
+use tokio::sync::mpsc;
 use tracing::{info, info_span, warn};
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
     process::{self, Custody, FileLimit, Held, Side, Starting},
-    rpc::open_servers,
+    rpc::Servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -158,11 +159,11 @@ async fn run(
         (Ok(signals), Ok(outlets)) => (signals, outlets),
         (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()).into(),
     };
-    let heard = config.daemon.nodaemon && !config.daemon.silent;
-    let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
+    let log = MainLog::open(&config.daemon, &outlets);
     introduce(&config, &log);
     let (custody, kept) = take_over(&environment, epoch).await;
     let (bootd, held) = kept.unzip();
+    let (reopen, reopened) = mpsc::channel(1);
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
         inherited,
@@ -184,9 +185,15 @@ async fn run(
         cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,
+        servers: reopen,
     });
-    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
-        return refuse(&error).into();
+    match Servers::open(&config, &handle, &log, &tasks).await {
+        Ok(servers) => tasks.spawn(
+            "http servers",
+            info_span!("http servers"),
+            servers.follow(reopened),
+        ),
+        Err(error) => return refuse(&error).into(),
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
     // As in the original the servers are open by then, and the pid file comes after.

@@ -3,111 +3,20 @@
 #[expect(dead_code, reason = "only the path of the original is needed")]
 mod support;
 
+#[path = "startup/place.rs"]
+mod place;
+
 use std::{
     ffi::OsString,
     fs,
     net::TcpListener,
-    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _, net::UnixStream},
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    os::unix::{ffi::OsStringExt as _, net::UnixStream},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::{Pid, getsid},
-};
-use support::{PATIENCE, ours, stock};
+use nix::unistd::{Pid, getsid};
+use place::{Place, end};
+use support::{PATIENCE, ours};
 use testkit::wait_for;
-
-/// A directory with a configuration, for one of the two programs.
-struct Place {
-    dir: tempfile::TempDir,
-    program: PathBuf,
-}
-
-impl Place {
-    /// `{D}` in the configuration is the directory.
-    fn new(program: PathBuf, config: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let mode = fs::Permissions::from_mode(0o777);
-        fs::set_permissions(dir.path(), mode).expect("its mode");
-        let place = Self { dir, program };
-        place.write("supervisord.conf", config);
-        place
-    }
-
-    /// The same for the original and for ours.
-    fn both(config: &str) -> [Self; 2] {
-        [stock("supervisord"), ours("supervisord").to_owned()].map(|program| {
-            let base = "[unix_http_server]\nfile={D}/s.sock\n[supervisord]\nlogfile={D}/main.log\n\
-                        pidfile={D}/s.pid\nchildlogdir={D}\n";
-            Self::new(program, &format!("{base}{config}"))
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let at = self.dir.path().display().to_string();
-        fs::write(self.path(name), text.replace("{D}", &at)).expect("a file");
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
-    /// supervisord after the words of `before`, which run it.
-    fn command(&self, before: &[&str]) -> Command {
-        let program = self.program.display().to_string();
-        let mut words = before.iter().copied().chain([program.as_str(), "-c"]);
-        let mut command = Command::new(words.next().expect("a program"));
-        command
-            .args(words)
-            .arg(self.path("supervisord.conf"))
-            .env("BERTH_LOG_DIR", "")
-            .env("SUPERVISORD_SOCKET", self.path("g.sock"))
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    /// What is wrong, as it says before it ends.
-    fn refusal(&self, output: &Output) -> (String, Option<i32>) {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let error = text.lines().find(|line| line.starts_with("Error: "));
-        let error = error.unwrap_or_else(|| panic!("no error in {text:?}"));
-        let at = self.dir.path().display().to_string();
-        (error.replace(&at, "{D}"), output.status.code())
-    }
-
-    /// Waits for text in a file.
-    fn wait_text(&self, name: &str, wanted: &str) -> String {
-        wait_for(&format!("{wanted} in {name}"), PATIENCE, || {
-            let text = self.read(name);
-            if text.contains(wanted) {
-                Ok(text)
-            } else {
-                Err(format!("{text}{}", self.read("main.log")))
-            }
-        })
-        .expect("it is written")
-    }
-}
-
-/// Ends a supervisord by its pid file.
-fn end(place: &Place) {
-    let pid: i32 = place.read("s.pid").trim().parse().expect("a pid");
-    assert!(pid > 1);
-    let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    wait_for("its end", PATIENCE, || {
-        (!Path::new(&format!("/proc/{pid}")).exists()
-            || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| s.contains(") Z ")))
-        .then_some(())
-    })
-    .expect("it ends");
-}
 
 const NOBODY: [&str; 5] = [
     "setpriv",

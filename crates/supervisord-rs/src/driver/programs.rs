@@ -29,7 +29,7 @@ use crate::{
         Config, GroupConfig, GroupKind, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe,
     },
     fault::{Fault, FaultCode},
-    logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
+    logs::{Begin, Channel, Destinations, MainLog, Outlets, Sink, SinkPlan},
     process::{
         Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Input, Life, OurEnds, Process,
         Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
@@ -271,6 +271,10 @@ impl Programs {
                 ended: CancellationToken::new(),
             });
         }
+    }
+
+    pub(super) fn outlets(&self) -> &Outlets {
+        &self.destinations.outlets
     }
 
     pub(super) fn custody(&self) -> Option<&Custody> {
