@@ -98,7 +98,9 @@ impl MainLog {
         }
         if let Some(syslog) = &places.syslog {
             let mut syslog = syslog.lock().unwrap_or_else(PoisonError::into_inner);
-            syslog.write(format!("{} {message}", label(level)).as_bytes());
+            for line in message.trim_end_matches('\n').split('\n') {
+                syslog.send(&format!("{time} {} {line}\n", label(level)));
+            }
         }
     }
 
@@ -142,7 +144,7 @@ impl Places {
             path,
             file: Mutex::new(file),
             stdout,
-            syslog: None,
+            syslog: daemon.syslog.then(|| Mutex::new(Syslog::new(""))),
         };
         (places, failure)
     }
