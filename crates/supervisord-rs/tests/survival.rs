@@ -8,8 +8,9 @@ use std::{
     io,
     os::{
         fd::{AsFd as _, BorrowedFd},
-        unix::process::CommandExt as _,
+        unix::{net::UnixStream, process::CommandExt as _},
     },
+    path::PathBuf,
     process::Command,
 };
 
@@ -116,4 +117,63 @@ fn a_run_whose_release_was_not_told_does_not_start_a_program_that_was_stopped() 
     assert!(status.contains("STOPPED"), "{status}");
     bootd.listen();
     assert_eq!(bootd.held, []);
+}
+
+const FCGI: &str = "[fcgi-program:f]
+command=sleep 1000
+socket=unix://{D}/f.sock
+process_name=%(program_name)s_%(process_num)d
+numprocs=2
+";
+
+/// The standard input of a process, by its inode.
+fn input_of(pid: i32) -> PathBuf {
+    fs::read_link(format!("/proc/{pid}/fd/0")).expect("a descriptor")
+}
+
+#[test]
+fn fastcgi_programs_keep_their_one_socket_over_a_death_of_the_supervisor() {
+    let mut bootd = Bootd::new(FCGI);
+    bootd.start();
+    let pid_of = |bootd: &Bootd, program: &str, but: i32| {
+        let is_its = |run: &str| run.contains(program);
+        let found = bootd.held.iter().find(|held| is_its(&held.run));
+        found
+            .map(|held| held.pid)
+            .filter(|pid| ![0, but].contains(pid))
+    };
+    let one = bootd.wait("one process", |bootd| pid_of(bootd, "f:f_0/", 0));
+    let other = bootd.wait("the other process", |bootd| pid_of(bootd, "f:f_1/", 0));
+    // The file is the last thing that a child opens before it is the program.
+    bootd.wait("both programs", |_| {
+        (input_of(one) == input_of(other)).then_some(())
+    });
+    bootd.kill();
+    bootd.start();
+    bootd.wait("the takeover", |bootd| {
+        bootd
+            .read("main.log")
+            .contains("took over: 'f_1'")
+            .then_some(())
+    });
+    bootd.wait("a restart", |bootd| {
+        bootd
+            .ctl("signal KILL f:f_1")
+            .contains("signalled")
+            .then_some(())
+    });
+    let next = bootd.wait("the next process", |bootd| pid_of(bootd, "f:f_1/", other));
+    bootd.wait("the next program", |_| {
+        (input_of(next) == input_of(one)).then_some(())
+    });
+    // It is the one that clients reach, too.
+    assert!(UnixStream::connect(bootd.path("f.sock")).is_ok());
+    assert!(
+        !bootd
+            .read("main.log")
+            .split_once("took over")
+            .unwrap()
+            .1
+            .contains("Creating socket")
+    );
 }

@@ -174,7 +174,8 @@ impl Driver {
         let mut heirs = Heirs::default();
         for program in &group.programs {
             let id = &program.id;
-            if let Some(held) = self.estate.take_held(id) {
+            if let Some(mut held) = self.estate.take_held(id) {
+                self.programs.inherit_socket(group, &mut held);
                 self.adopt(id, held, &mut heirs);
             } else if let Some(decided) = self.estate.decided.get(id)
                 && let Some(rests) = &decided.rests

@@ -187,6 +187,7 @@ impl Custody {
     pub(crate) fn hold(&self, run: &str, ends: &OurEnds) -> io::Result<()> {
         let named: Vec<(&'static str, &OwnedFd)> = [
             ("stdin", ends.stdin.as_ref()),
+            ("socket", ends.socket.as_ref()),
             ("stdout", Some(&ends.stdout)),
             ("stderr", ends.stderr.as_ref()),
             ("notify", ends.notify.as_ref()),
@@ -316,10 +317,12 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
 
 /// The ends by their names, if the output is among them.
 fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
-    let (mut stdin, mut stdout, mut stderr, mut notify) = (None, None, None, None);
+    let (mut stdin, mut socket, mut notify) = (None, None, None);
+    let (mut stdout, mut stderr) = (None, None);
     for (name, fd) in names.iter().zip(fds) {
         match name.as_str() {
             "stdin" => stdin = Some(fd),
+            "socket" => socket = Some(fd),
             "stdout" => stdout = Some(fd),
             "stderr" => stderr = Some(fd),
             "notify" => notify = Some(fd),
@@ -328,6 +331,7 @@ fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
     }
     Some(OurEnds {
         stdin,
+        socket,
         stdout: stdout?,
         stderr,
         notify,

@@ -10,9 +10,10 @@ use tracing::info_span;
 
 use super::{Programs, open_sinks};
 use crate::{
+    config::{GroupConfig, GroupKind},
     driver::inherit::STRANGER_GRACE,
     logs::{Begin, MainLog},
-    process::{Held, Life, OurEnds, Process},
+    process::{Held, Life, OurEnds, Process, socket},
 };
 
 impl Programs {
@@ -48,6 +49,19 @@ impl Programs {
             self.reaper.told(pid, exit);
         }
         adopted
+    }
+
+    /// Takes over the socket of a group of FastCGI programs, so that those who are started later
+    /// serve the same clients as those who run.
+    pub(in crate::driver) fn inherit_socket(&mut self, group: &GroupConfig, held: &mut Held) {
+        let GroupKind::Fcgi(config) = &group.kind else {
+            return;
+        };
+        let socket = held.ends.as_mut().and_then(|ends| ends.socket.take());
+        // One that is configured otherwise by now is opened when it is wanted.
+        if let Some(socket) = socket.filter(|socket| socket::is_at(socket, config)) {
+            self.sockets.entry(group.name.clone()).or_insert(socket);
+        }
     }
 
     /// Takes over a process with its output.
