@@ -37,10 +37,15 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     announce::report,
-    handle::{Action, Handle, OnMistakes, Outcome, Plan, Request, Target, Wait},
+    handle::{Action, Handle, OnMistakes, Outcome, Plan, Reopen, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
-use self::{inherit::Estate, listening::Ticks, programs::Programs, waiting::Waiting};
+use self::{
+    inherit::{Estate, Heirs},
+    listening::Ticks,
+    programs::Programs,
+    waiting::Waiting,
+};
 use crate::{
     config::{Config, EventType, GroupConfig, GroupKind},
     events::{Event, Pools},
@@ -54,8 +59,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) environment: BTreeMap<String, String>,
-    /// Our own environment byte for byte, which every program starts from.
+    /// Our own environment byte for byte, which every program starts from and the configuration
+    /// refers to.
     pub(crate) inherited: BTreeMap<OsString, OsString>,
     /// How many files a program may open.
     pub(crate) files: FileLimit,
@@ -73,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) cgroup_dir: PathBuf,
     pub(crate) epoch: u64,
     pub(crate) overrides: crate::options::Options,
+    /// Who has the servers.
+    pub(crate) servers: mpsc::Sender<Reopen>,
 }
 
 /// The driver.
@@ -101,7 +108,10 @@ pub(crate) struct Driver {
     oom_kills: OomKills,
     log: MainLog,
     overrides: crate::options::Options,
-    environment: BTreeMap<String, String>,
+    servers: mpsc::Sender<Reopen>,
+    /// Whether everything was stopped to begin again.
+    over: bool,
+    environment: BTreeMap<OsString, OsString>,
     facts: mpsc::Receiver<Fact>,
     requests: mpsc::Receiver<Request>,
     published: watch::Sender<Arc<Snapshot>>,
@@ -151,7 +161,9 @@ impl Driver {
             },
             log: parts.destinations.log,
             overrides: parts.overrides,
-            environment: parts.environment,
+            servers: parts.servers,
+            over: false,
+            environment: parts.inherited,
             facts,
             requests,
             published,
@@ -165,7 +177,7 @@ impl Driver {
 
     /// Runs until everything was stopped as asked; gives the exit code.
     pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
-        self.hear_of_ends();
+        self.tend_channel();
         self.begin();
         while self.phase != Phase::Done {
             // While a deadline is awaited we look in between, so that a pause is noticed that is
@@ -185,6 +197,9 @@ impl Driver {
                 Some(request) = self.requests.recv() => self.request(request),
             }
             self.settle();
+            if std::mem::take(&mut self.over) {
+                self.start_over().await;
+            }
         }
         self.code
     }
@@ -368,7 +383,7 @@ impl Driver {
 
     fn drained(&mut self) {
         match self.phase {
-            Phase::Restarting => self.start_over(),
+            Phase::Restarting => self.over = true,
             Phase::Serving | Phase::ShuttingDown | Phase::Done => self.phase = Phase::Done,
         }
     }
@@ -381,12 +396,20 @@ impl Driver {
         self.programs.expect(&group, &self.estate, &self.log);
         self.open_pool(&group);
         self.notify(Event::group(EventType::ProcessGroupAdded, &group.name));
-        let inherited = self.inherit(&group);
+        let Heirs { inherited, mute } = self.inherit(&group);
         self.will_changed = true;
         let command = Command::AddGroup { spec, inherited };
         self.active.insert(group.name.clone(), group);
         self.dirty = true;
-        self.core.handle(Input::Command(command), Instant::now())
+        let now = Instant::now();
+        let admission = self.core.handle(Input::Command(command), now);
+        for program in mute {
+            // The core ends the process as configured, and starts another when it has ended.
+            let _ = self
+                .core
+                .handle(Input::Command(Command::Restart(program)), now);
+        }
+        admission
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,16 +12,17 @@ use std::{
 use api::supervisor::supervisor_service_server::SupervisorServiceServer;
 use daemon::{Epoch, Exit, Outcome, Stop, Tasks};
 use nix::unistd::Uid;
+use tokio::sync::mpsc;
 use tracing::{info, info_span, warn};
 
 use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
-    config::{Config, DaemonSection, search_paths},
+    config::{Config, DaemonSection, LogLevel, search_paths},
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
-    process::{self, Custody, FileLimit, Held},
-    rpc::open_servers,
+    process::{self, Custody, FileLimit, Held, Side, Starting},
+    rpc::Servers,
     service::Service,
     signals::Signals,
     telemetry,
@@ -37,8 +38,7 @@ pub fn main() -> ExitCode {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let inherited: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-    let environment = readable(&inherited);
-    let own_home = environment.get("HOME").map(Path::new);
+    let own_home = inherited.get(OsStr::new("HOME")).map(Path::new);
     let options = match Options::parse(&arguments, own_home) {
         Ok(options) => options,
         Err(error) => return usage(&error),
@@ -56,24 +56,42 @@ pub fn main() -> ExitCode {
         },
     };
     if options.mode == Mode::Check {
-        return check(&file, &environment);
+        return check(&file, &inherited);
     }
-    let mut config = match Config::load(&file, &environment) {
+    let mut config = match Config::load(&file, &inherited) {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
     options.apply(&mut config.daemon);
-    let files = match process::raise_file_limit(config.daemon.minfds) {
+    let side = match config.daemon.nodaemon {
+        true => Ok(Side::Child(Starting::here())),
+        false => process::fork_away(),
+    };
+    match side {
+        Ok(Side::Parent { code }) => code.into(),
+        Ok(Side::Child(starting)) => start(config, options, inherited, starting),
+        Err(error) => usage(&format!("could not go to the background: {error}")),
+    }
+}
+
+/// Everything that is done by the process that stays.
+fn start(
+    mut config: Config,
+    options: Options,
+    inherited: BTreeMap<OsString, OsString>,
+    starting: Starting,
+) -> ExitCode {
+    if let Err(error) = become_user(&config.daemon) {
+        return usage(&error);
+    }
+    let files = match raise_limits(&mut config) {
         Ok(files) => files,
         Err(error) => return usage(&error),
     };
-    if let Err(error) = settle_in(&config.daemon) {
-        return usage(&error);
-    }
-    telemetry::install(&environment);
+    telemetry::install(&readable(&inherited));
     match daemon::runtime() {
         Ok(runtime) => {
-            let exit = runtime.block_on(run(config, options, environment, inherited, files));
+            let exit = runtime.block_on(run(config, options, inherited, files, starting));
             // A task that is stuck in a file system that hangs is not waited for.
             runtime.shutdown_background();
             exit
@@ -82,7 +100,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Names and values as text, which is what configuration files can refer to.
+/// Names and values as text, for the variables that we ourselves know.
 fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String> {
     let text = |value: &OsString| value.to_string_lossy().into_owned();
     let pairs = inherited
@@ -91,18 +109,20 @@ fn readable(inherited: &BTreeMap<OsString, OsString>) -> BTreeMap<String, String
     pairs.collect()
 }
 
-/// Goes to the background and to another account, if so configured.
-fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
-    if !daemon.nodaemon {
-        let path = daemon.directory.clone();
-        nix::unistd::daemon(true, false)
-            .map_err(|error| format!("could not go to the background: {error}"))?;
-        if let Some(path) = path {
-            nix::unistd::chdir(&path)
-                .map_err(|error| format!("can't chdir into {}: {error}", path.display()))?;
-        }
-        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(daemon.umask));
-    }
+/// Raises what the configuration wants raised. As in the original that is after we became another
+/// account, whose rights decide.
+fn raise_limits(config: &mut Config) -> Result<FileLimit, String> {
+    let (files, more_files) = process::raise_file_limit(config.daemon.minfds)?;
+    let more_processes = process::raise_process_limit(config.daemon.minprocs)?;
+    let remarks = more_files.into_iter().chain(more_processes);
+    config
+        .remarks
+        .extend(remarks.map(|text| (LogLevel::Info, text)));
+    Ok(files)
+}
+
+/// Goes to another account, if so configured.
+fn become_user(daemon: &DaemonSection) -> Result<(), String> {
     let Some(name) = &daemon.user else {
         return Ok(());
     };
@@ -127,10 +147,11 @@ fn settle_in(daemon: &DaemonSection) -> Result<(), String> {
 async fn run(
     config: Config,
     options: Options,
-    environment: BTreeMap<String, String>,
     inherited: BTreeMap<OsString, OsString>,
     files: FileLimit,
+    starting: Starting,
 ) -> ExitCode {
+    let environment = readable(&inherited);
     let epoch = Epoch::now().micros();
     let stop = Stop::new();
     let tasks = Tasks::new(stop.clone());
@@ -138,14 +159,13 @@ async fn run(
         (Ok(signals), Ok(outlets)) => (signals, outlets),
         (Err(error), _) | (_, Err(error)) => return refuse(&error.to_string()).into(),
     };
-    let heard = config.daemon.nodaemon && !config.daemon.silent;
-    let log = MainLog::open(&config.daemon, heard.then(|| outlets.stdout().clone()));
+    let log = MainLog::open(&config.daemon, &outlets);
     introduce(&config, &log);
     let (custody, kept) = take_over(&environment, epoch).await;
     let (bootd, held) = kept.unzip();
+    let (reopen, reopened) = mpsc::channel(1);
     let (driver, handle) = Driver::new(Parts {
         config: config.clone(),
-        environment: environment.clone(),
         inherited,
         files,
         destinations: Destinations {
@@ -165,11 +185,22 @@ async fn run(
         cgroup_dir: directory(&environment, "SUPERVISORD_CGROUP_DIR", "/sys/fs/cgroup"),
         epoch,
         overrides: options,
+        servers: reopen,
     });
-    if let Err(error) = open_servers(&config, &handle, &log, &tasks).await {
-        return refuse(&error).into();
+    match Servers::open(&config, &handle, &log, &tasks).await {
+        Ok(servers) => tasks.spawn(
+            "http servers",
+            info_span!("http servers"),
+            servers.follow(reopened),
+        ),
+        Err(error) => return refuse(&error).into(),
     }
     open_grpc(&config, &environment, &handle, &log, &tasks);
+    // As in the original the servers are open by then, and the pid file comes after.
+    let daemon = &config.daemon;
+    if let Err(error) = starting.ready(daemon.directory.as_deref(), daemon.umask, &log) {
+        return refuse(&format!("could not go to the background: {error}")).into();
+    }
     let pidfile = write_pid(&config.daemon, &log);
     log.info(&format!(
         "supervisord started with pid {}",
@@ -303,7 +334,7 @@ fn find_configuration(program: &Path) -> Result<PathBuf, String> {
     })
 }
 
-fn check(file: &Path, environment: &BTreeMap<String, String>) -> ExitCode {
+fn check(file: &Path, environment: &BTreeMap<OsString, OsString>) -> ExitCode {
     let problems = match Config::check(file, environment) {
         Ok(problems) => problems,
         Err(error) => return usage(&error.to_string()),

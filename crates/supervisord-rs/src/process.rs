@@ -2,6 +2,7 @@
 //!
 //! The only place of this crate with `unsafe`. Nobody else creates a process or waits for one.
 
+mod background;
 mod channel;
 mod command;
 mod custody;
@@ -9,6 +10,7 @@ mod descriptors;
 mod escaped;
 mod exec;
 mod keeper;
+mod limits;
 mod reaper;
 pub(crate) mod socket;
 mod spawn;
@@ -16,11 +18,13 @@ mod stdin;
 mod usage;
 
 pub(crate) use self::{
+    background::{Side, Starting, fork_away},
     command::{CommandError, resolve},
     custody::{Custody, Held, Told},
-    descriptors::{FileLimit, prepare, raise_file_limit},
+    descriptors::prepare,
     escaped::kill_marked,
     keeper::{Fact, Life, Process, Reading},
+    limits::{FileLimit, raise_file_limit, raise_process_limit},
     reaper::{Orphan, Reaper, since_boot},
     spawn::{
         Blueprint, ChildEnds, Errors, Identity, Input, OurEnds, Setup, Terminal, pipes, spawn,

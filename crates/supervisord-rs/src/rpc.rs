@@ -23,6 +23,4 @@ mod site;
 mod system;
 mod web;
 
-pub(crate) use self::{
-    follow::Following, info::describe, names::program_id, server::open as open_servers,
-};
+pub(crate) use self::{follow::Following, info::describe, names::program_id, server::Servers};

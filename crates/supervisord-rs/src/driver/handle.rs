@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Snapshot;
 use crate::{
-    config::Difference,
+    config::{Config, Difference},
     fault::{Fault, FaultCode},
 };
 
@@ -16,6 +16,14 @@ use crate::{
 pub(crate) struct Handle {
     requests: mpsc::Sender<Request>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// Asks whoever has the servers for those of another configuration.
+#[derive(Debug)]
+pub(crate) struct Reopen {
+    pub(crate) config: Config,
+    /// Told when they are open, or cannot be.
+    pub(crate) done: oneshot::Sender<()>,
 }
 
 /// Something to be done.

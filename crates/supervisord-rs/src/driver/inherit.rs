@@ -27,6 +27,8 @@ pub(super) struct Estate {
     held: BTreeMap<ProgramId, Held>,
     /// Kept runs that cannot be named.
     nameless: Vec<Held>,
+    /// Kept runs about which everything is known; bootd may forget them.
+    over: Vec<Held>,
     decided: BTreeMap<ProgramId, Decided>,
     /// The groups that were active, if that is known.
     groups: Option<BTreeSet<String>>,
@@ -67,6 +69,14 @@ enum Rest {
     Fatal(String),
 }
 
+/// What a group inherits.
+#[derive(Debug, Default)]
+pub(super) struct Heirs {
+    pub(super) inherited: Vec<(ProgramId, Inherited)>,
+    /// Programs whose process lives and whose output is lost. They are to be restarted.
+    pub(super) mute: Vec<ProgramId>,
+}
+
 impl Estate {
     /// Reads what there is; `bootd` is its start.
     pub(super) fn open(state_dir: &Path, bootd: Option<u64>, held: Vec<Held>) -> Self {
@@ -103,6 +113,21 @@ impl Estate {
             .is_none_or(|groups| groups.contains(group))
     }
 
+    /// The run that is to be taken over. One of which our predecessor had written down how it ended
+    /// is none: it died before bootd was told.
+    fn take_held(&mut self, program: &ProgramId) -> Option<Held> {
+        let held = self.held.remove(program)?;
+        let known = self.decided.get(program).is_some_and(|decided| {
+            let number = Some(Incarnation(decided.incarnation));
+            decided.rests.is_some() && number == number_of(&held.run)
+        });
+        if known && held.exit.is_some() {
+            self.over.push(held);
+            return None;
+        }
+        Some(held)
+    }
+
     /// The generated names of a program's logs.
     pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
         let decided = self.decided.get(program);
@@ -113,44 +138,45 @@ impl Estate {
 }
 
 impl Driver {
-    /// Hears of the ends of processes that only bootd can reap.
-    pub(super) fn hear_of_ends(&self) {
+    /// Hears of the ends of processes that only bootd can reap, and says what it has not said.
+    pub(super) fn tend_channel(&self) {
         let Some(custody) = self.programs.custody().cloned() else {
             return;
         };
         let (facts, stop) = (self.programs.facts(), self.stop.token());
-        let hear = async move {
-            loop {
-                match custody.told().await {
-                    Ok(told) => {
-                        let _ = facts.send(Fact::Told(told)).await;
+        let hear = {
+            let custody = custody.clone();
+            async move {
+                loop {
+                    match custody.told().await {
+                        Ok(told) => {
+                            let _ = facts.send(Fact::Told(told)).await;
+                        }
+                        Err(error) => return error,
                     }
-                    Err(error) => return warn!(%error, "the channel to bootd is closed"),
                 }
             }
         };
         self.programs
             .tasks()
             .spawn("bootd channel", info_span!("bootd"), async move {
-                tokio::select! {
-                    () = hear => {}
-                    () = stop.cancelled() => {}
-                }
+                let error = tokio::select! {
+                    error = hear => error,
+                    error = custody.tell_late() => error,
+                    () = stop.cancelled() => return,
+                };
+                warn!(%error, "the channel to bootd is closed");
             });
     }
 
     /// How the members of a group go on.
-    pub(super) fn inherit(&mut self, group: &GroupConfig) -> Vec<(ProgramId, Inherited)> {
-        let mut inherited = Vec::new();
+    pub(super) fn inherit(&mut self, group: &GroupConfig) -> Heirs {
+        let mut heirs = Heirs::default();
         for program in &group.programs {
             let id = &program.id;
-            if let Some(held) = self.estate.held.remove(id) {
-                match self.adopt(id, held) {
-                    Ok(running) => inherited.push((id.clone(), running)),
-                    Err(error) => self.log.error(&format!(
-                        "could not take over {id}: {error}; it is started anew"
-                    )),
-                }
+            if let Some(mut held) = self.estate.take_held(id) {
+                self.programs.inherit_socket(group, &mut held);
+                self.adopt(id, held, &mut heirs);
             } else if let Some(decided) = self.estate.decided.get(id)
                 && let Some(rests) = &decided.rests
             {
@@ -158,14 +184,15 @@ impl Driver {
                     state: rests.state(),
                     incarnation: Incarnation(decided.incarnation),
                 };
-                inherited.push((id.clone(), resting));
+                heirs.inherited.push((id.clone(), resting));
             }
         }
-        inherited
+        heirs
     }
 
-    fn adopt(&mut self, program: &ProgramId, held: Held) -> io::Result<Inherited> {
-        let incarnation = number_of(&held.run).ok_or(io::ErrorKind::InvalidData)?;
+    fn adopt(&mut self, program: &ProgramId, held: Held, heirs: &mut Heirs) {
+        // A mark without a number is no reason to lose the process.
+        let incarnation = number_of(&held.run).unwrap_or(Incarnation(0));
         let run = Run {
             program: program.clone(),
             incarnation,
@@ -173,27 +200,38 @@ impl Driver {
         let age = since_boot().saturating_sub(held.started);
         let started = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
         let ready = self.estate.decided.get(program).is_some_and(|d| d.ready);
-        let (pid, gone) = (held.pid, held.exit.is_some());
-        self.programs.adopt(&run, held, age, &self.log)?;
-        let how = if gone {
-            "which has ended"
-        } else {
+        let (pid, lives) = (held.pid, held.exit.is_none());
+        let how = if lives {
             "which runs"
+        } else {
+            "which has ended"
         };
-        self.log.info(&format!(
-            "took over: '{}' with pid {pid}, {how}",
-            program.name
-        ));
-        Ok(Inherited::Running {
+        match self.programs.adopt(&run, held, age, &self.log) {
+            Ok(()) => self.log.info(&format!(
+                "took over: '{}' with pid {pid}, {how}",
+                program.name
+            )),
+            Err(error) => {
+                self.log.error(&format!(
+                    "could not take over {program} with pid {pid}, {how}: {error}"
+                ));
+                heirs.mute.extend(lives.then(|| program.clone()));
+            }
+        }
+        let running = Inherited::Running {
             incarnation,
             started,
             ready,
-        })
+        };
+        heirs.inherited.push((program.clone(), running));
     }
 
     /// Ends what nobody here knows any more.
     pub(super) fn dissolve_estate(&mut self) {
-        let estate = std::mem::take(&mut self.estate);
+        let mut estate = std::mem::take(&mut self.estate);
+        for held in estate.over.drain(..) {
+            self.programs.end_stranger(held);
+        }
         let left = estate.held.into_values().chain(estate.nameless);
         for held in left {
             info!(

@@ -1,5 +1,7 @@
 //! The processes behind the core's programs: their configuration, pids, logs and times.
 
+mod adopt;
+
 use std::{
     collections::{BTreeMap, btree_map},
     fs::File,
@@ -7,7 +9,7 @@ use std::{
     os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use daemon::Tasks;
@@ -19,7 +21,7 @@ use tracing::info_span;
 
 use super::{
     Parts, ProgramStatus,
-    inherit::{Estate, STRANGER_GRACE},
+    inherit::Estate,
     plans::{Settings, readable, shown},
 };
 use crate::{
@@ -27,10 +29,10 @@ use crate::{
         Config, GroupConfig, GroupKind, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe,
     },
     fault::{Fault, FaultCode},
-    logs::{Begin, Channel, Destinations, MainLog, Sink, SinkPlan},
+    logs::{Begin, Channel, Destinations, MainLog, Outlets, Sink, SinkPlan},
     process::{
-        Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Held, Input, Life, OurEnds,
-        Process, Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
+        Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Input, Life, OurEnds, Process,
+        Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
     },
 };
 
@@ -221,7 +223,7 @@ impl Programs {
         };
         let pid = spawn(&blueprint, theirs).map_err(|error| {
             if let Some(custody) = kept {
-                let _ = custody.release(&mark);
+                custody.release(&mark);
             }
             format!("unknown error during fork for '{name}': {error}")
         })?;
@@ -243,79 +245,21 @@ impl Programs {
         self.keep(life, mark).map_err(dispatchers)
     }
 
-    /// Takes over the process of a run of our predecessor's, which is `age` old.
-    pub(super) fn adopt(
-        &mut self,
-        run: &Run,
-        held: Held,
-        age: Duration,
-        log: &MainLog,
-    ) -> io::Result<()> {
-        let entry = self
-            .entries
-            .get_mut(&run.program)
-            .ok_or(io::ErrorKind::NotFound)?;
-        entry.started = SystemTime::now().checked_sub(age);
-        let (stdout, stderr) =
-            open_sinks(entry, &self.settings, &self.destinations, Begin::GoOn, log)?;
-        let end = self.reaper.adopt(held.pid, held.started);
-        let life = Life {
-            run: run.clone(),
-            pid: held.pid,
-            ends: held.ends,
-            end,
-            stdout,
-            stderr,
-            reading: entry.reading,
-            facts: self.facts.clone(),
-        };
-        self.keep(life, held.run)?;
-        if let Some(exit) = held.exit {
-            self.reaper.told(held.pid, exit);
-        }
-        Ok(())
-    }
-
-    /// Ends a process that bootd kept and that is no program of ours any more.
-    pub(super) fn end_stranger(&mut self, held: Held) {
-        let Held {
-            run: mark,
-            pid,
-            started,
-            exit,
-            ends,
-        } = held;
-        let custody = self.custody.clone();
-        let release = move || {
-            drop(ends);
-            if let Some(custody) = custody {
-                let _ = custody.release(&mark);
-            }
-        };
-        if exit.is_some() {
-            return release();
-        }
-        let end = self.reaper.adopt(pid, started);
-        let _ = self.reaper.signal(pid, SIGTERM, Scope::Group);
-        let stop = self.tasks.stop().token();
-        self.tasks
-            .spawn("stranger", info_span!("stranger", pid), async move {
-                tokio::select! {
-                    _ = end => {}
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(STRANGER_GRACE) => {
-                        // It is still there, as nobody told of its end.
-                        let group = nix::unistd::Pid::from_raw(pid);
-                        let _ = nix::sys::signal::killpg(group, nix::sys::signal::SIGKILL);
-                    }
-                }
-                release();
-            });
-    }
-
     fn keep(&mut self, life: Life, mark: String) -> io::Result<()> {
         let (run, pid) = (life.run.clone(), life.pid);
         let (process, life) = Process::keep(life)?;
+        self.begin_life(run, pid, mark, process, life);
+        Ok(())
+    }
+
+    fn begin_life(
+        &mut self,
+        run: Run,
+        pid: i32,
+        mark: String,
+        process: Process,
+        life: impl Future<Output = ()> + Send + 'static,
+    ) {
         let span = info_span!("program", name = %run.program, incarnation = run.incarnation.0);
         self.tasks.spawn("program", span, life);
         if let Some(entry) = self.entries.get_mut(&run.program) {
@@ -327,7 +271,10 @@ impl Programs {
                 ended: CancellationToken::new(),
             });
         }
-        Ok(())
+    }
+
+    pub(super) fn outlets(&self) -> &Outlets {
+        &self.destinations.outlets
     }
 
     pub(super) fn custody(&self) -> Option<&Custody> {
@@ -366,7 +313,7 @@ impl Programs {
             drop(tokio::task::spawn_blocking(move || kill_marked(&mark)));
         }
         if let Some(custody) = &self.custody {
-            let _ = custody.release(&running.mark);
+            custody.release(&running.mark);
         }
     }
 
@@ -583,5 +530,4 @@ fn notify_descriptor(config: &ProgramConfig) -> Option<i32> {
     }
 }
 
-const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;

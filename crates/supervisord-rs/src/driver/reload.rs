@@ -5,7 +5,9 @@ use std::{
     mem,
 };
 
-use super::{Driver, Phase, Plan, report};
+use tokio::sync::oneshot;
+
+use super::{Driver, Phase, Plan, Reopen, report};
 use crate::{
     config::{Config, GroupConfig, Problem, ProblemKind, difference},
     fault::{Fault, FaultCode},
@@ -42,12 +44,15 @@ impl Driver {
         })
     }
 
-    /// Begins again after everything was stopped.
-    pub(super) fn start_over(&mut self) {
+    /// Begins again after everything was stopped: with another main log and other servers, if the
+    /// configuration has others.
+    pub(super) async fn start_over(&mut self) {
         match self.load() {
             Ok(config) => {
+                self.log.replace(&config.daemon, self.programs.outlets());
                 report(&config, None, &self.log);
                 self.config = config;
+                self.reopen_servers().await;
             }
             // A supervisor that ended here would take the instance with it.
             Err(text) => self.log.critical(&format!("{text}; going on as before")),
@@ -55,12 +60,22 @@ impl Driver {
         self.core = mem::take(&mut self.core).successor();
         self.active.clear();
         self.programs.reset(&self.config);
+        self.pools.rename(&self.config.daemon.identifier);
         self.phase = Phase::Serving;
         self.dirty = true;
         let pid = std::process::id();
         self.log
             .info(&format!("supervisord started with pid {pid}"));
         self.begin();
+    }
+
+    async fn reopen_servers(&self) {
+        let (done, reopened) = oneshot::channel();
+        let config = self.config.clone();
+        // Nobody has them only at the end, when nobody needs them.
+        if self.servers.send(Reopen { config, done }).await.is_ok() {
+            let _ = reopened.await;
+        }
     }
 
     fn load(&self) -> Result<Config, String> {

@@ -138,7 +138,7 @@ impl Driver {
             problems: self.config.problems.clone(),
             identifier: self.config.daemon.identifier.clone(),
             dropped_output: 0,
-            main_log: self.log.path().map(PathBuf::from),
+            main_log: self.log.path(),
         }
     }
 }

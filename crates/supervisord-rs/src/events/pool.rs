@@ -72,6 +72,11 @@ impl Pools {
         }
     }
 
+    /// Tells listeners another identifier of this supervisor.
+    pub(crate) fn rename(&mut self, identifier: &str) {
+        identifier.clone_into(&mut self.identifier);
+    }
+
     /// Adds a pool with its members; it hears of what happens from now on.
     pub(crate) fn add(
         &mut self,

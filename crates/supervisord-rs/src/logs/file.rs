@@ -91,18 +91,26 @@ impl LogFile {
         })
     }
 
-    /// Appends; a full disk loses the text, which is counted, and nothing else.
+    /// Appends, and puts a full file aside; a full disk loses the text, which is counted, and
+    /// nothing else.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        if self.append(bytes) {
+            self.rotate_if_full();
+        }
+    }
+
+    /// Appends and leaves the file where it is; whether something was written.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> bool {
         if bytes.is_empty() {
-            return;
+            return false;
         }
-        match self
+        let written = self
             .size()
-            .and_then(|end| self.file.write_all_at(bytes, end))
-        {
-            Ok(()) => self.rotate_if_full(),
-            Err(_) => self.lost += bytes.len() as u64,
+            .and_then(|end| self.file.write_all_at(bytes, end));
+        if written.is_err() {
+            self.lost += bytes.len() as u64;
         }
+        written.is_ok()
     }
 
     /// Moves what a pipe holds to the end of the file. The kernel does it in one step: if we are
@@ -132,6 +140,12 @@ impl LogFile {
 
     pub(crate) fn inode(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.ino())
+    }
+
+    /// Inode and size of the file that was set aside as `NAME.old`.
+    pub(crate) fn aside(&self) -> Option<(u64, u64)> {
+        let meta = fs::metadata(suffixed(&self.path, OLD)).ok()?;
+        Some((meta.ino(), meta.len()))
     }
 
     /// Bytes that could not be written.
@@ -217,8 +231,11 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn set_aside(path: &Path) {
     // A reader that has the file open goes on reading it; a missing one needs no setting aside.
-    let _ = fs::rename(path, suffixed(path, ".old"));
+    let _ = fs::rename(path, suffixed(path, OLD));
 }
+
+/// What is added to the name of a file that is set aside.
+const OLD: &str = ".old";
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
     suffixed(path, &format!(".{number}"))

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use jiff::ZonedDateTime;
+
 /// Sends lines under one name. Where nobody listens they are dropped: a program must not wait.
 #[derive(Debug)]
 pub(crate) struct Syslog {
@@ -11,7 +13,7 @@ pub(crate) struct Syslog {
 }
 
 impl Syslog {
-    /// `name` precedes each line, as in the original; it is empty for the main log.
+    /// `name` precedes each line of a program, as in the original; it is empty for the main log.
     pub(crate) fn new(name: &str) -> Self {
         let prefix = match name {
             "" => String::new(),
@@ -28,11 +30,17 @@ impl Syslog {
     pub(crate) fn write(&mut self, text: &[u8]) {
         let text = String::from_utf8_lossy(text);
         for line in text.trim_end_matches('\n').split('\n') {
-            // RFC 3164: facility user (1), severity info (6).
-            let message = format!("<14>supervisord: {}{line}", self.prefix);
-            if self.send(message.as_bytes()).is_err() {
-                self.lost += line.len() as u64;
-            }
+            self.send(line);
+        }
+    }
+
+    /// Sends one message, byte for byte as the C library's `syslog` does for the original.
+    pub(crate) fn send(&mut self, line: &str) {
+        let now = ZonedDateTime::now().strftime("%b %e %H:%M:%S").to_string();
+        // RFC 3164: facility user (1), severity info (6).
+        let message = format!("<14>{now} supervisord: {}{line}", self.prefix);
+        if self.try_send(message.as_bytes()).is_err() {
+            self.lost += line.len() as u64;
         }
     }
 
@@ -40,7 +48,7 @@ impl Syslog {
         self.lost
     }
 
-    fn send(&mut self, message: &[u8]) -> std::io::Result<()> {
+    fn try_send(&mut self, message: &[u8]) -> std::io::Result<()> {
         if self.socket.is_none() {
             let socket = UnixDatagram::unbound()?;
             socket.set_nonblocking(true)?;

@@ -32,6 +32,8 @@ pub(crate) struct Tiers {
     cleaner: Cleaner,
     /// How far the raw file was read into the cleaner.
     read: u64,
+    /// Bytes that come next out of the cleaner and that the clean file has already.
+    known: u64,
     checkpoint: Option<File>,
     buffer: Vec<u8>,
 }
@@ -74,6 +76,7 @@ impl Tiers {
             lines: plan.json.as_deref().map(JsonLines::new),
             cleaner: Cleaner::default(),
             read: 0,
+            known: 0,
             checkpoint: plan.checkpoint.as_deref().and_then(open_checkpoint),
             buffer: vec![0; PIECE],
         };
@@ -109,24 +112,27 @@ impl Tiers {
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let Some(raw) = &mut self.raw else {
             let lines = self.cleaner.clean(bytes);
-            return self.put(&lines);
+            self.put(&lines);
+            return self.settle();
         };
         let before = raw.size().unwrap_or(0);
         self.read = self.read.min(before);
         let lost = raw.lost();
-        raw.write(bytes);
+        raw.append(bytes);
         if raw.lost() == lost {
             return self.derive();
         }
         // A full disk is no reason to hide the text from those who look elsewhere.
         let lines = self.cleaner.clean(bytes);
         self.put(&lines);
+        self.settle();
     }
 
     /// Ends a run: what was held back is written.
     pub(crate) fn finish(&mut self) {
         let lines = self.cleaner.finish();
         self.put(&lines);
+        self.known = 0;
         self.remember();
     }
 
@@ -137,6 +143,7 @@ impl Tiers {
     /// After a file was emptied or opened again: nothing of it was read.
     pub(crate) fn start_over(&mut self) {
         self.read = self.raw.as_ref().map_or(0, |raw| raw.size().unwrap_or(0));
+        self.known = 0;
         self.remember();
     }
 
@@ -149,40 +156,61 @@ impl Tiers {
     fn derive(&mut self) {
         loop {
             let Some(raw) = &self.raw else { return };
-            let Ok(size) = raw.read_at(&mut self.buffer, self.read) else {
-                return;
-            };
-            if size == 0 {
-                break;
+            match raw.read_at(&mut self.buffer, self.read) {
+                Ok(0) => break,
+                Ok(size) => self.take_in(size),
+                Err(_) => return,
             }
-            self.read += size as u64;
-            let lines = self.cleaner.clean(&self.buffer[..size]);
-            self.put(&lines);
         }
-        self.rotate();
-        if self.cleaner.is_empty() {
-            self.remember();
-        }
+        self.rotate_raw();
     }
 
-    /// Sets full files aside, the raw one between lines if that is not long to wait for.
-    fn rotate(&mut self) {
+    /// Carries what was read into the buffer on. Between two checkpoints lies one write to the
+    /// clean file, so that a successor never has to look further back than one file that was set
+    /// aside; that is why a checkpoint follows the last line end and not only a piece that ends
+    /// with one.
+    fn take_in(&mut self, size: usize) {
+        let whole = memchr::memrchr(b'\n', &self.buffer[..size]).map_or(0, |at| at + 1);
+        let lines = self.cleaner.clean(&self.buffer[..whole]);
+        self.read += whole as u64;
+        self.put(&lines);
+        self.settle();
+        let lines = self.cleaner.clean(&self.buffer[whole..size]);
+        self.read += (size - whole) as u64;
+        self.put(&lines);
+    }
+
+    /// Sets a full clean file aside and writes a checkpoint, if this is a place for one.
+    fn settle(&mut self) {
+        if !self.cleaner.is_empty() || self.known > 0 {
+            return;
+        }
         if let Some(clean) = &mut self.clean {
             clean.rotate_if_full();
         }
+        self.remember();
+    }
+
+    /// Sets a full raw file aside, between lines if that is not long to wait for.
+    fn rotate_raw(&mut self) {
         let Some(raw) = &mut self.raw else { return };
         if raw.is_full() && self.cleaner.is_empty() {
             raw.rotate_if_full();
             self.read = 0;
+            self.settle();
         }
     }
 
     fn put(&mut self, lines: &[u8]) {
+        let known = usize::try_from(self.known).unwrap_or(usize::MAX);
+        let known = known.min(lines.len());
+        self.known -= known as u64;
+        let lines = &lines[known..];
         if lines.is_empty() {
             return;
         }
         if let Some(clean) = &mut self.clean {
-            clean.write(lines);
+            clean.append(lines);
         }
         match &mut self.lines {
             Some(json) => self.stdout.write(&json.wrap(lines)),
@@ -196,35 +224,13 @@ impl Tiers {
         let (Some(raw), Some(found)) = (&self.raw, found) else {
             return self.start_over();
         };
-        if raw.inode().ok() != Some(found.raw_inode) {
-            // It was set aside in between; all of the present one is later than the checkpoint.
-            self.read = 0;
-            return self.derive();
+        let is_same = raw.inode().ok() == Some(found.raw_inode);
+        let is_whole = raw.size().is_ok_and(|size| size >= found.raw_offset);
+        if is_same && is_whole {
+            self.read = found.raw_offset;
+            self.known = self.clean.as_ref().map_or(0, |clean| found.later(clean));
         }
-        self.read = found.raw_offset;
-        // Lines after the checkpoint that the clean file already has are not written again.
-        let there = self.clean.as_ref().map_or(0, |clean| {
-            let same = clean.inode().ok() == Some(found.clean_inode);
-            let size = clean.size().unwrap_or(0);
-            if same {
-                size.saturating_sub(found.clean_size)
-            } else {
-                0
-            }
-        });
-        let mut skip = usize::try_from(there).unwrap_or(usize::MAX);
-        while skip > 0 {
-            let Some(raw) = &self.raw else { return };
-            let size = match raw.read_at(&mut self.buffer, self.read) {
-                Ok(0) | Err(_) => break,
-                Ok(size) => size,
-            };
-            self.read += size as u64;
-            let lines = self.cleaner.clean(&self.buffer[..size]);
-            let known = skip.min(lines.len());
-            skip -= known;
-            self.put(&lines[known..]);
-        }
+        // Else it was set aside or emptied since, and all of it is later than the checkpoint.
         self.derive();
     }
 
@@ -264,6 +270,20 @@ impl Checkpoint {
             clean_inode: u64::from_le_bytes(*clean_inode),
             clean_size: u64::from_le_bytes(*clean_size),
         })
+    }
+
+    /// How much was written to the clean file since, also if it was set aside in between.
+    fn later(&self, clean: &LogFile) -> u64 {
+        let size = clean.size().unwrap_or(0);
+        if clean.inode().ok() == Some(self.clean_inode) {
+            return size.saturating_sub(self.clean_size);
+        }
+        match clean.aside() {
+            Some((inode, before)) if inode == self.clean_inode => {
+                before.saturating_sub(self.clean_size) + size
+            }
+            Some(_) | None => 0,
+        }
     }
 
     fn bytes(self) -> [u8; SIZE] {
@@ -311,7 +331,10 @@ const SIZE: usize = 32;
 mod tests {
     use super::*;
     use crate::logs::Outlets;
-    use std::{io::Write as _, os::fd::AsFd as _};
+    use std::{
+        io::Write as _,
+        os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    };
 
     struct Bench {
         dir: tempfile::TempDir,
@@ -400,6 +423,163 @@ mod tests {
         }
     }
 
+    /// Where a supervisor dies, of all the places between two steps of one write.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Death {
+        RawOnly,
+        BeforeRotation,
+        WithoutCleanFile,
+        BeforeCheckpoint,
+        BeforeRawCheckpoint,
+        AfterCheckpoint,
+    }
+
+    impl Bench {
+        fn at(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn meta(&self, name: &str) -> Option<fs::Metadata> {
+            fs::metadata(self.at(name)).ok()
+        }
+
+        fn place(&self, name: &str) -> (u64, u64) {
+            let meta = self.meta(name).unwrap();
+            (meta.ino(), meta.len())
+        }
+
+        fn before(&self) -> Before {
+            Before {
+                checkpoint: fs::read(self.at("checkpoint")).unwrap(),
+                raw: self.place("raw"),
+                clean: self.place("clean"),
+            }
+        }
+
+        /// Makes the files of a completed step look as if its supervisor had died in it.
+        fn die(&self, death: Death, before: &Before) {
+            let is_aside = |name: &str, place: (u64, u64)| {
+                let old = self.meta(&format!("{name}.old"));
+                old.is_some_and(|old| old.ino() == place.0)
+            };
+            let back = |name: &str, place| {
+                if is_aside(name, place) {
+                    fs::rename(self.at(&format!("{name}.old")), self.at(name)).unwrap();
+                }
+            };
+            match death {
+                Death::AfterCheckpoint => return,
+                Death::BeforeRawCheckpoint if is_aside("raw", before.raw) => {
+                    let (raw, clean) = (self.place("raw.old"), self.place("clean"));
+                    let last = Checkpoint {
+                        raw_inode: raw.0,
+                        raw_offset: raw.1,
+                        clean_inode: clean.0,
+                        clean_size: clean.1,
+                    };
+                    return fs::write(self.at("checkpoint"), last.bytes()).unwrap();
+                }
+                Death::BeforeRawCheckpoint => return,
+                Death::BeforeCheckpoint => {}
+                Death::WithoutCleanFile => {
+                    if is_aside("clean", before.clean) {
+                        fs::remove_file(self.at("clean")).unwrap();
+                    }
+                }
+                Death::BeforeRotation => back("clean", before.clean),
+                Death::RawOnly => {
+                    back("clean", before.clean);
+                    let clean = File::options().write(true).open(self.at("clean"));
+                    clean.unwrap().set_len(before.clean.1).unwrap();
+                }
+            }
+            back("raw", before.raw);
+            fs::write(self.at("checkpoint"), &before.checkpoint).unwrap();
+        }
+    }
+
+    /// The files before the step in which a supervisor dies, as inodes and sizes.
+    struct Before {
+        checkpoint: Vec<u8>,
+        raw: (u64, u64),
+        clean: (u64, u64),
+    }
+
+    /// How output comes in.
+    #[derive(Clone, Copy, Debug)]
+    enum Way {
+        Moved,
+        Written,
+    }
+
+    impl Way {
+        fn carry(self, tiers: &mut Tiers, piece: &[u8]) {
+            match self {
+                Self::Written => tiers.write(piece),
+                Self::Moved => {
+                    let (pipe, mut writer) = io::pipe().unwrap();
+                    writer.write_all(piece).unwrap();
+                    assert_eq!(tiers.take_from(pipe.as_fd()).unwrap(), piece.len());
+                }
+            }
+        }
+    }
+
+    /// Fifteen lines of 100 bytes and a half: each file is set aside once.
+    fn fifteen_lines() -> String {
+        let lines = (0..15).map(|number| format!("{number:099}\n"));
+        lines.chain(["half".to_owned()]).collect()
+    }
+
+    #[test]
+    fn a_death_beside_a_rotation_loses_no_line_and_doubles_none() {
+        let deaths = [
+            Death::RawOnly,
+            Death::BeforeRotation,
+            Death::WithoutCleanFile,
+            Death::BeforeCheckpoint,
+            Death::BeforeRawCheckpoint,
+            Death::AfterCheckpoint,
+        ];
+        for way in [Way::Moved, Way::Written] {
+            for size in [100, 37, 250, 70] {
+                for victim in 0..=fifteen_lines().len().div_ceil(size) {
+                    for death in deaths {
+                        die_and_go_on(size, victim, death, way);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Output comes in pieces of a size; its supervisor dies at one of them, and another goes on.
+    fn die_and_go_on(size: usize, victim: usize, death: Death, way: Way) {
+        let text = fifteen_lines();
+        let pieces: Vec<_> = text.as_bytes().chunks(size).collect();
+        let bench = Bench::new();
+        let mut tiers = bench.open(Begin::Fresh);
+        for piece in &pieces[..victim] {
+            way.carry(&mut tiers, piece);
+        }
+        let before = bench.before();
+        match pieces.get(victim) {
+            Some(piece) => way.carry(&mut tiers, piece),
+            None => tiers.finish(),
+        }
+        drop(tiers);
+        bench.die(death, &before);
+        let mut tiers = bench.open(Begin::GoOn);
+        for piece in pieces.iter().skip(victim + 1) {
+            way.carry(&mut tiers, piece);
+        }
+        tiers.finish();
+        let all = |name: &str| bench.text(&format!("{name}.old")) + &bench.text(name);
+        let case = format!("pieces of {size}, {death:?} at number {victim}, {way:?}");
+        assert!(bench.meta("clean.old").is_some(), "{case}");
+        assert_eq!(all("raw"), text, "{case}");
+        assert_eq!(all("clean"), text + "\n", "{case}");
+    }
+
     #[test]
     fn a_full_raw_file_is_set_aside_between_lines() {
         let bench = Bench::new();
@@ -412,5 +592,8 @@ mod tests {
         tiers.write(b" and half\n");
         assert_eq!(bench.text("raw.old").len(), 1000);
         assert_eq!(bench.text("raw"), "half and half\n");
+        tiers.finish();
+        let clean = bench.text("clean.old") + &bench.text("clean");
+        assert_eq!(clean, format!("{line}\n").repeat(10) + "half and half\n");
     }
 }

@@ -1,12 +1,14 @@
 //! What bootd keeps for us: the pipes and exit statuses of our programs, in case we die.
 //!
 //! The protocol is in `docs/design/survival.md`. Sending never waits longer than [`PATIENCE`]: a
-//! bootd that does not read costs the program its survival, not us our work.
+//! bootd that does not read costs the program its survival, not us our work. Only what must not be
+//! left unsaid, that a run is over, is kept until there is room for it.
 
 use std::{
+    collections::VecDeque,
     io::{self, IoSlice},
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +20,10 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 use supervisor_core::Exit;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::Notify,
+};
 
 use super::{OurEnds, channel, reaper::ticks};
 
@@ -26,6 +31,14 @@ use super::{OurEnds, channel, reaper::ticks};
 #[derive(Clone, Debug)]
 pub(crate) struct Custody {
     socket: Arc<AsyncFd<OwnedFd>>,
+    late: Arc<Late>,
+}
+
+/// Runs that are over and of which bootd was not told, for want of room.
+#[derive(Debug, Default)]
+struct Late {
+    runs: Mutex<VecDeque<String>>,
+    more: Notify,
 }
 
 /// A program that bootd kept for us.
@@ -36,7 +49,8 @@ pub(crate) struct Held {
     /// Start of the process after boot.
     pub(crate) started: Duration,
     pub(crate) exit: Option<Exit>,
-    pub(crate) ends: OurEnds,
+    /// `None` where its output did not arrive, because we may open no more files or bootd got none.
+    pub(crate) ends: Option<OurEnds>,
 }
 
 /// The end of a process that bootd reaped for us.
@@ -117,6 +131,7 @@ impl Custody {
     pub(crate) fn adopt(value: &str) -> Result<Self, channel::ChannelError> {
         Ok(Self {
             socket: Arc::new(channel::adopt(value)?),
+            late: Arc::default(),
         })
     }
 
@@ -138,13 +153,13 @@ impl Custody {
                     started,
                     ends,
                     exit,
-                } => kept.extend(ours(&ends, fds).map(|ends| Held {
+                } => kept.push(Held {
                     run,
                     pid,
                     started: ticks(started),
                     exit: exit.map(Exit::from),
-                    ends,
-                })),
+                    ends: ours(&ends, fds),
+                }),
                 Hearing::Welcome { epoch, held } => {
                     if held != kept.len() {
                         tracing::warn!(held, received = kept.len(), "bootd kept more than arrived");
@@ -172,6 +187,7 @@ impl Custody {
     pub(crate) fn hold(&self, run: &str, ends: &OurEnds) -> io::Result<()> {
         let named: Vec<(&'static str, &OwnedFd)> = [
             ("stdin", ends.stdin.as_ref()),
+            ("socket", ends.socket.as_ref()),
             ("stdout", Some(&ends.stdout)),
             ("stderr", ends.stderr.as_ref()),
             ("notify", ends.notify.as_ref()),
@@ -189,9 +205,42 @@ impl Custody {
         self.say(&Saying::Bind { run, pid }, &[])
     }
 
-    /// Has it forgotten.
-    pub(crate) fn release(&self, run: &str) -> io::Result<()> {
-        self.say(&Saying::Release { run }, &[])
+    /// Has it forgotten, as soon as there is room to say so: a successor would take the run for one
+    /// that has just ended, and start again what was stopped.
+    pub(crate) fn release(&self, run: &str) {
+        let mut late = self.late();
+        if late.is_empty() && !is_full(&self.try_say(&Saying::Release { run }, &[])) {
+            return;
+        }
+        late.push_back(run.to_owned());
+        drop(late);
+        self.late.more.notify_one();
+    }
+
+    /// Tells what there was no room for, until the channel ends.
+    pub(crate) async fn tell_late(&self) -> io::Error {
+        loop {
+            // The lock is not held while we wait; only this task takes runs out.
+            let Some(run) = self.late().front().cloned() else {
+                self.late.more.notified().await;
+                continue;
+            };
+            let saying = Saying::Release { run: &run };
+            let told = self
+                .socket
+                .async_io(Interest::WRITABLE, |_| self.try_say(&saying, &[]));
+            if let Err(error) = told.await {
+                return error;
+            }
+            self.late().pop_front();
+        }
+    }
+
+    fn late(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.late
+            .runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for the end of the whole instance with an exit code.
@@ -200,18 +249,26 @@ impl Custody {
     }
 
     fn say(&self, saying: &Saying<'_>, fds: &[RawFd]) -> io::Result<()> {
+        loop {
+            let said = self.try_say(saying, fds);
+            if !is_full(&said) {
+                return said;
+            }
+            wait_for_room(self.socket.as_fd())?;
+        }
+    }
+
+    /// Says it if there is room.
+    fn try_say(&self, saying: &Saying<'_>, fds: &[RawFd]) -> io::Result<()> {
         let text = serde_json::to_vec(saying)?;
-        let socket = self.socket.get_ref();
         let rights = [ControlMessage::ScmRights(fds)];
         let control: &[ControlMessage<'_>] = if fds.is_empty() { &[] } else { &rights };
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        let parts = [IoSlice::new(&text)];
         loop {
-            let parts = [IoSlice::new(&text)];
-            match sendmsg::<()>(socket.as_raw_fd(), &parts, control, flags, None) {
-                Ok(_) => return Ok(()),
+            match sendmsg::<()>(self.socket.as_raw_fd(), &parts, control, flags, None) {
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => wait_for_room(socket.as_fd())?,
-                Err(errno) => return Err(errno.into()),
+                said => return said.map(drop).map_err(io::Error::from),
             }
         }
     }
@@ -258,12 +315,14 @@ fn receive(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     Ok((text, owned.collect()))
 }
 
-/// The ends by their names; without an output there is nothing to take over.
+/// The ends by their names, if the output is among them.
 fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
-    let (mut stdin, mut stdout, mut stderr, mut notify) = (None, None, None, None);
+    let (mut stdin, mut socket, mut notify) = (None, None, None);
+    let (mut stdout, mut stderr) = (None, None);
     for (name, fd) in names.iter().zip(fds) {
         match name.as_str() {
             "stdin" => stdin = Some(fd),
+            "socket" => socket = Some(fd),
             "stdout" => stdout = Some(fd),
             "stderr" => stderr = Some(fd),
             "notify" => notify = Some(fd),
@@ -272,10 +331,16 @@ fn ours(names: &[String], fds: Vec<OwnedFd>) -> Option<OurEnds> {
     }
     Some(OurEnds {
         stdin,
+        socket,
         stdout: stdout?,
         stderr,
         notify,
     })
+}
+
+fn is_full(said: &io::Result<()>) -> bool {
+    let error = said.as_ref().err();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn wait_for_room(socket: BorrowedFd<'_>) -> io::Result<()> {
@@ -289,3 +354,46 @@ fn wait_for_room(socket: BorrowedFd<'_>) -> io::Result<()> {
 /// Milliseconds that we wait for room in the channel.
 const PATIENCE: u8 = 100;
 const LONGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::IntoRawFd as _;
+
+    use nix::sys::socket::{
+        AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::SndBuf,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_release_is_told_however_late_bootd_reads() {
+        let kind = SockType::SeqPacket;
+        let (ours, bootd) =
+            socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        // The smallest there is, which is room for a few messages.
+        setsockopt(&ours, SndBuf, &0).unwrap();
+        let custody = Custody::adopt(&ours.into_raw_fd().to_string()).unwrap();
+        let bootd = Custody::adopt(&bootd.into_raw_fd().to_string()).unwrap();
+        let runs = 0..200;
+        for run in runs.clone() {
+            custody.release(&format!("5/a:a/{run}"));
+        }
+        let read = async {
+            let mut told = Vec::new();
+            while told.len() < runs.len() {
+                let received = bootd.socket.async_io(Interest::READABLE, |socket| {
+                    receive(socket.as_fd()).map(|(text, _)| text)
+                });
+                told.push(String::from_utf8(received.await.unwrap()).unwrap());
+            }
+            told
+        };
+        let told = tokio::select! {
+            told = read => told,
+            error = custody.tell_late() => panic!("{error}"),
+        };
+        for (run, text) in runs.zip(told) {
+            assert_eq!(text, format!(r#"{{"release":{{"run":"5/a:a/{run}"}}}}"#));
+        }
+    }
+}

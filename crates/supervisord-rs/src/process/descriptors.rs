@@ -4,10 +4,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::{
-        resource::{Resource, getrlimit, setrlimit},
-        signal::SigSet,
-    },
+    sys::signal::SigSet,
 };
 
 /// Marks every descriptor we were started with close-on-exec and unblocks all signals. To be
@@ -29,38 +26,4 @@ pub(crate) fn prepare() {
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     }
-}
-
-/// The limits of open files, soft and hard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileLimit {
-    pub(crate) soft: u64,
-    pub(crate) hard: u64,
-}
-
-/// Raises our own limit of open files as far as it goes, for we hold several for every program, and
-/// gives the one that programs shall have: at least `wanted`.
-///
-/// # Errors
-/// In the original's words.
-pub(crate) fn raise_file_limit(wanted: u64) -> Result<FileLimit, String> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| error.to_string())?;
-    // Root may go beyond the hard limit, outside of most containers.
-    let raised = hard < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted).is_ok();
-    let hard = if raised { wanted } else { hard };
-    if hard < wanted {
-        return Err(format!(
-            "The minimum number of file descriptors required to run this process is {wanted} as \
-             per the \"minfds\" command-line argument or config file setting. The current \
-             environment will only allow you to open {hard} file descriptors. Either raise the \
-             number of usable file descriptors in your environment (see README.rst) or lower the \
-             minfds setting in the config file to allow the process to start."
-        ));
-    }
-    // Where even this is refused, we have what programs have.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    Ok(FileLimit {
-        soft: soft.max(wanted),
-        hard,
-    })
 }

@@ -155,6 +155,27 @@ impl Process {
         Ok((process, future))
     }
 
+    /// Takes over a process whose output cannot be carried, to hear of its end. The future is its
+    /// life and must be run to the end.
+    pub(crate) fn mute(
+        run: Run,
+        pid: i32,
+        end: oneshot::Receiver<Exit>,
+        facts: mpsc::Sender<Fact>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let process = Self {
+            pid,
+            stdin: None,
+            sinks: Vec::new(),
+        };
+        let life = async move {
+            let exit = end.await.unwrap_or(LOST);
+            // Only a driver that has itself ended does not listen.
+            let _ = facts.send(Fact::Exited(run, exit)).await;
+        };
+        (process, life)
+    }
+
     /// Writes to its standard input, in order, without waiting for the program to read.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use nix::{
     libc,
     sys::socket::{
         AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrLike as _, UnixAddr, bind,
-        listen, setsockopt, socket, sockopt,
+        getsockname, listen, setsockopt, socket, sockopt,
     },
 };
 
@@ -57,6 +57,18 @@ pub(crate) fn open(config: &SocketConfig) -> io::Result<OwnedFd> {
     };
     listen(&fd, backlog)?;
     Ok(fd)
+}
+
+/// Whether a socket that was handed over is the one that is configured.
+pub(crate) fn is_at(fd: &OwnedFd, config: &SocketConfig) -> bool {
+    match &config.address {
+        SocketAddress::Tcp { host, port } => {
+            let there = getsockname::<SockaddrIn>(fd.as_raw_fd()).ok();
+            there.is_some() && there == inet(host, *port).ok()
+        }
+        SocketAddress::Unix(path) => getsockname::<UnixAddr>(fd.as_raw_fd())
+            .is_ok_and(|there| there.path() == Some(path.as_path())),
+    }
 }
 
 /// Removes the file of a socket that nobody uses any more.

@@ -78,6 +78,8 @@ pub(crate) struct ChildEnds {
 pub(crate) struct OurEnds {
     /// Absent where standard input is a socket.
     pub(crate) stdin: Option<OwnedFd>,
+    /// That socket, which is kept for those who are started later.
+    pub(crate) socket: Option<OwnedFd>,
     pub(crate) stdout: OwnedFd,
     /// Absent where stderr goes into stdout's pipe.
     pub(crate) stderr: Option<OwnedFd>,
@@ -117,12 +119,12 @@ pub(crate) fn pipes(
     terminal: Terminal,
     notify: Option<i32>,
 ) -> io::Result<(OurEnds, ChildEnds)> {
-    let (child_in, stdin) = match input {
+    let (child_in, stdin, socket) = match input {
         Input::Pipe => {
             let (child, ours) = io::pipe()?;
-            (OwnedFd::from(child), Some(OwnedFd::from(ours)))
+            (OwnedFd::from(child), Some(OwnedFd::from(ours)), None)
         }
-        Input::Socket(socket) => (socket, None),
+        Input::Socket(socket) => (socket.try_clone()?, None, Some(socket)),
     };
     let (stdout, child_out) = match terminal {
         Terminal::No => {
@@ -150,6 +152,7 @@ pub(crate) fn pipes(
     };
     let ours = OurEnds {
         stdin,
+        socket,
         stdout,
         stderr,
         notify,

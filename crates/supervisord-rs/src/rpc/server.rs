@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use daemon::Tasks;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info_span, warn};
 
@@ -14,63 +14,179 @@ use super::{
     site::Site,
 };
 use crate::{
-    config::{Config, Credentials},
-    driver::Handle,
+    config::{Config, InetServer, UnixServer},
+    driver::{Handle, Reopen},
     logs::MainLog,
 };
 
-/// Opens all servers and serves them until the stop of `tasks`.
-///
-/// # Errors
-/// In the original's words, when one of them cannot be opened.
-pub(crate) async fn open(
-    config: &Config,
-    handle: &Handle,
-    log: &MainLog,
-    tasks: &Tasks,
-) -> Result<(), String> {
-    let mut doors = Vec::new();
-    for inet in &config.inet {
-        let door = Door::inet(inet).await.map_err(|error| error.to_string())?;
-        doors.push((inet.section.as_str(), door, inet.credentials.clone()));
+/// The servers that are open. The only one who opens and closes them.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    handle: Handle,
+    log: MainLog,
+    tasks: Tasks,
+    config: Config,
+    open: Vec<Open>,
+}
+
+/// One server that is open.
+#[derive(Debug)]
+struct Open {
+    place: Place,
+    /// Ends it.
+    stop: CancellationToken,
+    /// Is dropped when its socket is closed.
+    closed: oneshot::Receiver<()>,
+}
+
+/// Where a server is and how it serves: one of which nothing has changed stays open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    address: Address,
+    rpc: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Address {
+    Inet(InetServer),
+    Unix(UnixServer),
+}
+
+impl Servers {
+    /// Opens all servers and serves them until the stop of `tasks`.
+    ///
+    /// # Errors
+    /// In the original's words, when one of them cannot be opened.
+    pub(crate) async fn open(
+        config: &Config,
+        handle: &Handle,
+        log: &MainLog,
+        tasks: &Tasks,
+    ) -> Result<Self, String> {
+        let mut servers = Self {
+            handle: handle.clone(),
+            log: log.clone(),
+            tasks: tasks.clone(),
+            config: config.clone(),
+            open: Vec::new(),
+        };
+        servers.open_missing().await?;
+        Ok(servers)
     }
-    for unix in &config.unix {
-        let door = Door::unix(unix).map_err(|error| error.to_string())?;
-        doors.push((unix.section.as_str(), door, unix.credentials.clone()));
+
+    /// Opens those of every configuration that comes, until nobody sends one any more.
+    pub(crate) async fn follow(mut self, mut configurations: mpsc::Receiver<Reopen>) {
+        let stop = self.tasks.stop().token();
+        let follow = async {
+            while let Some(Reopen { config, done }) = configurations.recv().await {
+                self.reopen(config).await;
+                let _ = done.send(());
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = follow => {}
+        }
     }
-    for (section, door, credentials) in doors {
-        if config.rpc {
-            log.info("RPC interface 'supervisor' initialized");
+
+    /// A supervisor that ended for want of a server would take the instance with it, so the servers
+    /// stay as they are where the others cannot be opened.
+    async fn reopen(&mut self, config: Config) {
+        let before = std::mem::replace(&mut self.config, config);
+        self.close_others().await;
+        let Err(error) = self.open_missing().await else {
+            return;
+        };
+        self.log
+            .critical(&format!("{error}  The servers stay as they were."));
+        self.config = before;
+        self.close_others().await;
+        if let Err(error) = self.open_missing().await {
+            self.log.critical(&error);
+        }
+    }
+
+    /// Those of the configuration, in the original's order.
+    fn wanted(&self) -> Vec<Place> {
+        let inet = self.config.inet.iter().cloned().map(Address::Inet);
+        let unix = self.config.unix.iter().cloned().map(Address::Unix);
+        let rpc = self.config.rpc;
+        inet.chain(unix)
+            .map(|address| Place { address, rpc })
+            .collect()
+    }
+
+    /// Closes what the configuration does not have, and waits until that is done: one with the same
+    /// address may follow.
+    async fn close_others(&mut self) {
+        let wanted = self.wanted();
+        let is_unwanted = |open: &mut Open| !wanted.contains(&open.place);
+        let unwanted: Vec<_> = self.open.extract_if(.., is_unwanted).collect();
+        for open in unwanted {
+            open.stop.cancel();
+            let _ = open.closed.await;
+        }
+    }
+
+    /// Opens what the configuration has and is not open. Nobody is served before all are.
+    async fn open_missing(&mut self) -> Result<(), String> {
+        let mut doors = Vec::new();
+        for place in self.wanted() {
+            if self.open.iter().any(|open| open.place == place) {
+                continue;
+            }
+            let door = match &place.address {
+                Address::Inet(inet) => Door::inet(inet).await,
+                Address::Unix(unix) => Door::unix(unix),
+            };
+            doors.push((door.map_err(|error| error.to_string())?, place));
+        }
+        for (door, place) in doors {
+            let open = self.serve(door, place);
+            self.open.push(open);
+        }
+        Ok(())
+    }
+
+    fn serve(&self, door: Door, place: Place) -> Open {
+        let (section, credentials) = match &place.address {
+            Address::Inet(server) => (server.section.clone(), server.credentials.clone()),
+            Address::Unix(server) => (server.section.clone(), server.credentials.clone()),
+        };
+        if place.rpc {
+            self.log.info("RPC interface 'supervisor' initialized");
         }
         if credentials.is_none() {
-            log.critical(&format!(
+            self.log.critical(&format!(
                 "Server '{section}' running without any HTTP authentication checking"
             ));
         }
+        let methods = Methods {
+            handle: self.handle.clone(),
+            log: self.log.clone(),
+            enabled: place.rpc,
+        };
         let server = Server {
-            site: Arc::new(site(config, handle, log, credentials)),
-            tasks: tasks.clone(),
+            site: Arc::new(Site {
+                methods,
+                credentials,
+            }),
+            tasks: self.tasks.clone(),
             room: Arc::new(Semaphore::new(MOST_GUESTS)),
         };
-        let stop = tasks.stop().token();
-        tasks.spawn(
-            "http server",
-            info_span!("http", section),
-            server.serve(door, stop),
-        );
-    }
-    Ok(())
-}
-
-fn site(config: &Config, handle: &Handle, log: &MainLog, credentials: Option<Credentials>) -> Site {
-    let methods = Methods {
-        handle: handle.clone(),
-        log: log.clone(),
-        enabled: config.rpc,
-    };
-    Site {
-        methods,
-        credentials,
+        let stop = self.tasks.stop().token().child_token();
+        let (is_open, closed) = oneshot::channel();
+        let serve = server.serve(door, stop.clone());
+        let span = info_span!("http", section);
+        self.tasks.spawn("http server", span, async move {
+            serve.await;
+            drop(is_open);
+        });
+        Open {
+            place,
+            stop,
+            closed,
+        }
     }
 }
 
@@ -95,11 +211,13 @@ impl Server {
                 match door.accept().await {
                     Ok(guest) => {
                         let (site, stop) = (Arc::clone(&self.site), stop.clone());
+                        let all = self.tasks.stop().token();
                         let span = info_span!("xmlrpc");
                         self.tasks.spawn("xml-rpc connection", span, async move {
                             tokio::select! {
                                 () = receive(guest, &site) => {}
-                                () = stop.cancelled() => {}
+                                () = all.cancelled() => {}
+                                () = farewell(&stop) => {}
                             }
                             drop(room);
                         });
@@ -119,6 +237,12 @@ impl Server {
     }
 }
 
+/// A guest of a server that is closed may still get its answer, as who asked for a reload.
+async fn farewell(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(FAREWELL).await;
+}
+
 async fn receive(guest: Guest, site: &Site) {
     match guest {
         Guest::Unix(stream) => attend(stream, site).await,
@@ -130,5 +254,6 @@ async fn receive(guest: Guest, site: &Site) {
     }
 }
 
+const FAREWELL: Duration = Duration::from_secs(1);
 const MOST_GUESTS: usize = 256;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,10 +22,10 @@ pub(crate) enum Verdict {
 /// Waits until all conditions are decided.
 pub(crate) async fn decide(
     conditions: Vec<StartCondition>,
-    environment: &BTreeMap<String, String>,
+    environment: &BTreeMap<OsString, OsString>,
 ) -> Verdict {
     let serverless = environment
-        .get("SERVERLESS")
+        .get(OsStr::new("SERVERLESS"))
         .is_some_and(|value| value.eq_ignore_ascii_case("true"));
     for condition in conditions {
         match condition {
