@@ -19,6 +19,7 @@ use super::{
     include::{Files, is_match},
     ini::Ini,
     names::{Names, Value},
+    program::MOST_PROCESSES,
     read::understand,
 };
 
@@ -60,6 +61,9 @@ pub fn environment(data: &[u8]) {
 /// What the driver and the core rely on.
 fn is_sound(config: &Config) {
     let _ = config.server_url();
+    let programs = config.groups.iter().flat_map(|group| &group.programs);
+    let started = programs.filter(|program| program.refused.is_none()).count();
+    assert!(i64::try_from(started).is_ok_and(|started| started <= MOST_PROCESSES));
     let order = |group: &super::GroupConfig| (group.priority, group.name.clone());
     assert!(config.groups.is_sorted_by(|a, b| order(a) < order(b)));
     for group in &config.groups {

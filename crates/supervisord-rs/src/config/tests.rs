@@ -9,9 +9,26 @@ use super::{
     check::keys,
     environment::pairs,
     expand::expand,
+    include::Disk,
     ini::Ini,
     names::{Names, Value},
+    read::understand,
 };
+
+#[test]
+fn processes_are_counted_over_all_sections() {
+    let section = |name: &str| {
+        format!(
+            "[program:{name}]\ncommand=x\nprocess_name=%(process_num)d\nnumprocs=6000\n\
+             [group:g{name}]\nprograms={name}\n"
+        )
+    };
+    let config = read(&["[supervisord]\n", &section("a"), &section("b")].concat());
+    let sizes: Vec<_> = config.groups.iter().map(|g| g.programs.len()).collect();
+    assert_eq!(sizes, [6000, 1]);
+    let refused = config.groups[1].programs[0].refused.as_deref();
+    assert!(refused.is_some_and(|text| text.contains("more than 10000 processes in all")));
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
@@ -69,6 +86,13 @@ proptest! {
         }
         let _ = Config::check(&file, &environment);
     }
+}
+
+fn read(text: &str) -> Config {
+    let environment: BTreeMap<&str, &str> = [("A", "1")].into();
+    let names = Names::of_environment(&environment);
+    let reading = understand("/x/main.conf".into(), text.as_bytes(), &names, &Disk);
+    reading.expect("a [supervisord] section").config
 }
 
 fn read_bytes(bytes: &[u8]) {
