@@ -29,10 +29,9 @@ use super::{
 /// the driver relies on.
 pub fn ini(data: &[u8]) {
     let files = InMemory::divide(data);
-    let names = names();
     shape_survives(&files.main);
-    let read = || understand(MAIN.into(), &files.main, &names, &files);
-    let _ = section_in(Path::new(MAIN), &files.main, &names);
+    let _ = section_in(Path::new(MAIN), &files.main, &names());
+    let read = || understand(MAIN.into(), &files.main, &names(), &files);
     match read() {
         Ok(reading) => {
             is_sound(&reading.config);
@@ -40,7 +39,7 @@ pub fn ini(data: &[u8]) {
             let changes = difference(reading.config.groups.iter(), &again.config.groups);
             assert_eq!(changes, difference([].iter(), &[]));
             let refused = reading.fatal.len() + reading.config.problems.len();
-            let problems = all_problems(reading, &names);
+            let problems = all_problems(reading, &names());
             assert!(refused == 0 || !problems.is_empty());
             files.have(&problems);
         }

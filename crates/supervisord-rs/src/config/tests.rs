@@ -30,6 +30,28 @@ fn processes_are_counted_over_all_sections() {
     assert!(refused.is_some_and(|text| text.contains("more than 10000 processes in all")));
 }
 
+#[test]
+fn no_file_becomes_a_text_without_measure() {
+    let many = "process_name=%(process_num)d\nnumprocs=10000\n";
+    let long = "%(process_num)4000d".repeat(20);
+    let command = format!("[supervisord]\n[program:a]\ncommand={long}\n{many}");
+    let variables = format!(
+        "[supervisord]\nenvironment=X=\"{}\"\n[program:a]\ncommand=x\n{many}",
+        "%(ENV_A)4000s".repeat(20)
+    );
+    for text in [command, variables] {
+        let config = read(&text);
+        let [program] = config.groups[0].programs.as_slice() else {
+            panic!("a program that is refused as a whole");
+        };
+        let refused = program.refused.as_deref();
+        assert!(
+            refused.is_some_and(|text| text.contains("64 MiB")),
+            "{refused:?}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 

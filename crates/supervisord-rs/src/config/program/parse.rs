@@ -133,8 +133,12 @@ fn processes(
     let mut names = common_names.with("numprocs", Value::Number(count));
     let count = count.min(MOST_PROCESSES);
     let mut processes = Vec::new();
+    let inherited = shared_text(shared, common);
     for number in first..first.saturating_add(count) {
         names.next_process(number);
+        if let Err(reason) = names.take_room(inherited) {
+            form.refuse_section(&format!("what its processes have in common {reason}"));
+        }
         let mut config = shared.clone();
         let environment = environment(form, &names);
         names.set_own(&environment);
@@ -161,6 +165,12 @@ fn processes(
     }
     processes.sort_by(|a, b| a.config.id.name.cmp(&b.config.id.name));
     processes
+}
+
+/// How much text each process has from its section and from `[supervisord]`.
+fn shared_text(shared: &ProgramConfig, common: &BTreeMap<String, String>) -> usize {
+    let variables = common.iter().map(|(name, value)| name.len() + value.len());
+    variables.sum::<usize>() + shared.serverurl.as_ref().map_or(0, String::len)
 }
 
 /// What differs from process to process.
