@@ -1,12 +1,13 @@
 //! `[supervisorctl]`, which clients read.
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
+use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use super::{
     absolute,
     form::Form,
     ini::Ini,
     names::{Names, Value},
+    read::contents,
     values::{home, normal},
 };
 
@@ -23,7 +24,7 @@ pub fn client_section<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         return Err(format!("could not find config file {}", file.display()));
     }
     let bytes =
-        fs::read(file).map_err(|_| format!("could not read config file {}", file.display()))?;
+        contents(file).map_err(|_| format!("could not read config file {}", file.display()))?;
     let names = Names::of_environment(environment);
     section_in(&absolute(file), &bytes, &names)
 }

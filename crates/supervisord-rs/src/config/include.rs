@@ -95,4 +95,4 @@ impl Files for Disk {
 }
 
 /// No configuration is larger; a log that was included by mistake is.
-const LARGEST: u64 = 64 << 20;
+pub(super) const LARGEST: u64 = 64 << 20;

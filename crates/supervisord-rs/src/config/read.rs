@@ -1,7 +1,8 @@
 //! Reading a configuration from its main file to its groups.
 
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +11,7 @@ use super::{
     absolute,
     assemble::{self, Notes},
     form::Form,
-    include::{Disk, Files, include},
+    include::{Disk, Files, LARGEST, include},
     ini::{Ini, Section},
     interfaces,
     names::{Names, Value},
@@ -31,7 +32,7 @@ pub(super) struct Reading {
 /// Reads `file` and what it includes; `names` hold supervisord's own variables.
 pub(super) fn read(file: &Path, names: &Names) -> Result<Reading, LoadError> {
     let file = absolute(file);
-    let bytes = fs::read(&file).map_err(|source| {
+    let bytes = contents(&file).map_err(|source| {
         let path = file.clone();
         match source.kind() == io::ErrorKind::NotFound {
             true => LoadError::NotFound { path },
@@ -39,6 +40,18 @@ pub(super) fn read(file: &Path, names: &Names) -> Result<Reading, LoadError> {
         }
     })?;
     understand(file, &bytes, names, &Disk)
+}
+
+/// What the main file holds. It may be a pipe, and even one without end.
+pub(super) fn contents(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
 }
 
 /// Understands the main file, which is called `file` and holds `bytes`; `files` has the others.

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{
-    Config,
+    Config, LoadError,
     check::keys,
+    client_section,
     environment::pairs,
     expand::expand,
     include::Disk,
@@ -28,6 +29,15 @@ fn processes_are_counted_over_all_sections() {
     assert_eq!(sizes, [6000, 1]);
     let refused = config.groups[1].programs[0].refused.as_deref();
     assert!(refused.is_some_and(|text| text.contains("more than 10000 processes in all")));
+}
+
+#[test]
+fn a_main_file_without_end_is_refused() {
+    let environment: BTreeMap<&str, &str> = BTreeMap::new();
+    let endless = Path::new("/dev/zero");
+    let loaded = Config::load(endless, &environment);
+    assert!(matches!(loaded, Err(LoadError::Unreadable { .. })));
+    assert!(client_section(endless, &environment).is_err());
 }
 
 #[test]
