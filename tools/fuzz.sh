@@ -31,7 +31,7 @@ corpus=tests/fuzz/corpus/$target
 learnt=target/fuzz/corpus/$target
 log=target/fuzz/$target.log
 mkdir -p "$learnt" "tests/fuzz/artifacts/$target"
-limits=(-timeout=5 -rss_limit_mb=1024 -max_len=4096)
+limits=(-timeout=5 -rss_limit_mb=1024 -max_len=8192)
 
 status=0
 cargo_fuzz run "$target" "$learnt" "$corpus" -- "${limits[@]}" \
@@ -42,9 +42,10 @@ if [[ ${MINIMISE-} ]]; then
     smallest=target/fuzz/smallest/$target
     rm -rf "$smallest"
     mkdir -p "$smallest"
-    cargo_fuzz run "$target" "$smallest" "$corpus" "$learnt" -- "${limits[@]}" -merge=1 >>"$log" 2>&1
-    rm -rf "$corpus"
-    cp -r "$smallest" "$corpus"
+    cargo_fuzz run "$target" "$smallest" "$corpus" "$learnt" -- "${limits[@]}" -merge=1 -use_counters=0 >>"$log" 2>&1
+    # Findings are named by hand and stay.
+    find "$corpus" -type f | grep -E '/[0-9a-f]{40}$' | xargs -r rm
+    cp "$smallest"/* "$corpus"
     echo "$corpus: $(find "$corpus" -type f | wc -l) inputs"
 fi
 
