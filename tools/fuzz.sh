@@ -15,6 +15,7 @@ if [[ ! $seconds =~ ^[1-9][0-9]*$ ]]; then
     echo "make fuzz T=$target S=seconds: '$seconds' is no number of seconds" >&2
     exit 2
 fi
+tools/packages.sh g++
 tools/cargo-tool.sh cargo-fuzz 0.13.2
 
 # The parsers hold no unsafe code, so that a sanitizer of memory has nothing to find, and needs a
@@ -33,16 +34,19 @@ log=target/fuzz/$target.log
 mkdir -p "$learnt" "tests/fuzz/artifacts/$target"
 limits=(-timeout=5 -rss_limit_mb=1024 -max_len=8192)
 
+# Inputs that are quick to try are tried more often: a file of 10,000 processes takes a while.
 status=0
 cargo_fuzz run "$target" "$learnt" "$corpus" -- "${limits[@]}" \
-    -max_total_time="$seconds" -dict="tests/fuzz/dictionaries/$target.dict" -print_final_stats=1 \
+    -max_total_time="$seconds" -dict="tests/fuzz/dictionaries/$target.dict" \
+    -entropic_scale_per_exec_time=1 -print_final_stats=1 \
     2>&1 | tee "$log" | sed "/Recommended dictionary/,/End of recommended/d" || status=$?
 
 if [[ ${MINIMISE-} ]]; then
     smallest=target/fuzz/smallest/$target
     rm -rf "$smallest"
     mkdir -p "$smallest"
-    cargo_fuzz run "$target" "$smallest" "$corpus" "$learnt" -- "${limits[@]}" -merge=1 -use_counters=0 >>"$log" 2>&1
+    cargo_fuzz run "$target" "$smallest" "$corpus" "$learnt" -- "${limits[@]}" \
+        -merge=1 -use_counters=0 >>"$log" 2>&1
     # Findings are named by hand and stay.
     find "$corpus" -type f | grep -E '/[0-9a-f]{40}$' | xargs -r rm
     cp "$smallest"/* "$corpus"
@@ -53,7 +57,11 @@ executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
 echo "$target: ${executions:-0} executions in $seconds s"
 if [[ $status -ne 0 ]]; then
     found=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
-    echo "$target: FOUND ${found:-nothing but an error; see above}" >&2
+    if [[ $found ]]; then
+        echo "$target: FOUND $found" >&2
+    else
+        echo "$target: ended without a finding, but with an error; see above" >&2
+    fi
     exit 1
 fi
 echo "$target: nothing found"

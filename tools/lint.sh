@@ -11,7 +11,8 @@ step() {
     "$@"
 }
 
-tools/packages.sh shellcheck
+# libFuzzer is C++.
+tools/packages.sh shellcheck g++
 tools/cargo-tool.sh cargo-deny 0.20.2
 tools/cargo-tool.sh cargo-machete 0.9.2
 
