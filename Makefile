@@ -8,7 +8,7 @@ CARGO := cargo
 VENV := target/venv-main
 TEST_VENV := target/venv-test
 
-.PHONY: help run stop exec shell test lint bench web build packages venv clean
+.PHONY: help run stop exec shell test lint fuzz bench web build packages venv clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -49,6 +49,12 @@ test:
 ## make lint             formatting, clippy, docs, licences, unused dependencies, scripts, front end
 lint:
 	@tools/lint.sh
+
+## make fuzz T=name      looks for input that breaks a target, for S=600 seconds; MINIMISE=1 keeps what it learns
+fuzz: export FUZZ_TARGET := $(value T)
+fuzz: export FUZZ_SECONDS := $(or $(value S),600)
+fuzz:
+	@tools/fuzz.sh "$$FUZZ_TARGET" "$$FUZZ_SECONDS"
 
 ## make bench            measures against the peers; ONLY=boot|supervisor|proxy|sync|tunnel|gpu|portal
 bench: build venv

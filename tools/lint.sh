@@ -3,7 +3,6 @@
 # would type; the first failure ends the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=$PWD/target/tools
 export PATH="$PWD/target/tools/bin:$PATH"
 export RUSTDOCFLAGS="-D warnings"
 
@@ -12,20 +11,15 @@ step() {
     "$@"
 }
 
-# cargo_tool NAME VERSION: installs a pinned cargo subcommand once.
-cargo_tool() {
-    [[ $("$tools/bin/$1" --version 2>/dev/null) == *"$2" ]] && return
-    echo "installing $1 $2"
-    CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --debug --root "$tools" --version "$2" "$1"
-    rm -rf "$tools/build"
-}
-
-tools/packages.sh shellcheck
-cargo_tool cargo-deny 0.20.2
-cargo_tool cargo-machete 0.9.2
+# libFuzzer is C++.
+tools/packages.sh shellcheck g++
+tools/cargo-tool.sh cargo-deny 0.20.2
+tools/cargo-tool.sh cargo-machete 0.9.2
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+# What only the programs of tests/fuzz are built with.
+step cargo clippy -p fuzz --features libfuzzer --locked --quiet -- -D warnings
 step cargo doc --workspace --no-deps --document-private-items --locked --quiet
 step cargo-deny --log-level error check bans licenses sources
 step cargo-machete --skip-target-dir .

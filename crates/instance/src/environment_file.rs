@@ -145,12 +145,12 @@ fn outside_block(bytes: &[u8]) -> Vec<&[u8]> {
     found
 }
 
-/// The lines without their ends, like `str::lines`.
+/// The lines without their line feeds. A carriage return before one belongs to the line, which is
+/// kept as it is; whoever looks for something in it passes over blanks at its end.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        line.strip_suffix(b"\r").unwrap_or(line)
-    })
+    bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 /// Who can read a variable from a line.
@@ -210,6 +210,17 @@ mod tests {
         expected.extend_from_slice(current);
         assert_eq!(second.bytes, expected);
         assert_eq!(parse(&second.bytes)["PATH"], "/mine");
+    }
+
+    #[test]
+    fn user_lines_keep_their_line_ends() {
+        let current = b"A=1\r\nB='2'\r\r\n# note\r";
+        let rendered = render(current, &variables(&[]));
+        let mut expected = format!("{BEGIN}\n{END}\n").into_bytes();
+        expected.extend_from_slice(b"A=1\r\nB='2'\r\r\n# note\r\n");
+        assert_eq!(rendered.bytes, expected);
+        assert_eq!(render(&rendered.bytes, &variables(&[])), rendered);
+        assert_eq!(parse(&expected), variables(&[("A", "1"), ("B", "2")]));
     }
 
     #[test]

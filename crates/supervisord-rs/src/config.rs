@@ -20,6 +20,8 @@ mod expand;
 mod extensions;
 pub(crate) mod flags;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod groups;
 mod include;
 mod ini;

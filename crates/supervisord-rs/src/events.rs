@@ -2,6 +2,8 @@
 //!
 //! Pure: the driver says what happened and what listeners said, and asks what to write to whom.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod listener;
 mod payload;
 mod pool;

@@ -6,6 +6,9 @@ mod driver;
 mod entry;
 mod events;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod getopt;
 mod logs;
 mod memory;

@@ -5,6 +5,8 @@
 mod capture;
 mod clean;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod json;
 mod main_log;
 mod outlet;

@@ -11,6 +11,8 @@
 mod admission;
 mod doors;
 mod follow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod http;
 mod info;
 mod logs;

@@ -1,6 +1,8 @@
 //! XML-RPC: values, and how they are written and read. Shared by server and client.
 
 mod document;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod read;
 mod stored;
 mod tree;

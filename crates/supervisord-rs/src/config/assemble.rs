@@ -48,6 +48,7 @@ pub(super) fn groups(
         common,
         notes,
         taken: BTreeSet::new(),
+        room: program::MOST_PROCESSES,
     };
     let mut drafts = Vec::new();
     for section in ini.sections().filter(|s| s.name.starts_with("group:")) {
@@ -108,6 +109,8 @@ struct Assembly<'a> {
     notes: &'a mut Notes,
     /// Sections that belong to a group.
     taken: BTreeSet<String>,
+    /// How many processes there may still be.
+    room: i64,
 }
 
 impl Assembly<'_> {
@@ -221,7 +224,8 @@ impl Assembly<'_> {
     fn programs(&mut self, section: &Section, kind: Kind, group: &str) -> Vec<Parsed> {
         let host = Value::Text(self.host.to_owned());
         let names = self.names.with("host_node_name", host);
-        let outcome = program::parse(section, kind, group, &names, self.common);
+        let outcome = program::parse(section, kind, group, &names, self.common, self.room);
+        self.room -= i64::try_from(outcome.processes.len()).unwrap_or(i64::MAX);
         self.notes.warn(outcome.remarks);
         let before = self.notes.problems.len();
         let mut reasons: Vec<_> = self.ini.broken(&section.name).into_iter().collect();

@@ -10,8 +10,11 @@ use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use self::{keys::kind_of, nearest::nearest};
 use super::{
-    Config, LoadError, Place, Problem, ProblemKind, Refused, client, form::Form, ini::Section,
-    names::Names, read::read,
+    Config, LoadError, Place, Problem, ProblemKind, Refused, client,
+    form::Form,
+    ini::Section,
+    names::Names,
+    read::{Reading, read},
 };
 
 impl Config {
@@ -24,21 +27,25 @@ impl Config {
         environment: &BTreeMap<K, V>,
     ) -> Result<Vec<Problem>, LoadError> {
         let names = Names::of_environment(environment);
-        let reading = read(file, &names)?;
-        let mut problems = reading.fatal;
-        problems.extend(reading.config.problems);
-        problems.extend(reading.suspicions);
-        for section in reading.ini.sections() {
-            unknown(section, &mut problems);
-            if section.name == "supervisorctl" {
-                client_mistakes(section, &names, &reading.config.file, &mut problems);
-            }
-        }
-        // A stable order also brings together what was found twice.
-        problems.sort_by(|a, b| (&a.file, a.line, &a.text).cmp(&(&b.file, b.line, &b.text)));
-        problems.dedup();
-        Ok(problems)
+        read(file, &names).map(|reading| all_problems(reading, &names))
     }
+}
+
+/// Everything that is wrong with what was read.
+pub(super) fn all_problems(reading: Reading, names: &Names) -> Vec<Problem> {
+    let mut problems = reading.fatal;
+    problems.extend(reading.config.problems);
+    problems.extend(reading.suspicions);
+    for section in reading.ini.sections() {
+        unknown(section, &mut problems);
+        if section.name == "supervisorctl" {
+            client_mistakes(section, names, &reading.config.file, &mut problems);
+        }
+    }
+    // A stable order also brings together what was found twice.
+    problems.sort_by(|a, b| (&a.file, a.line, &a.text).cmp(&(&b.file, b.line, &b.text)));
+    problems.dedup();
+    problems
 }
 
 /// Keys of a section, or the section itself, that nobody knows.

@@ -1,12 +1,13 @@
 //! `[supervisorctl]`, which clients read.
 
-use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
+use std::{collections::BTreeMap, ffi::OsStr, path::Path};
 
 use super::{
     absolute,
     form::Form,
     ini::Ini,
     names::{Names, Value},
+    read::contents,
     values::{home, normal},
 };
 
@@ -23,10 +24,19 @@ pub fn client_section<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         return Err(format!("could not find config file {}", file.display()));
     }
     let bytes =
-        fs::read(file).map_err(|_| format!("could not read config file {}", file.display()))?;
-    let file = absolute(file);
+        contents(file).map_err(|_| format!("could not read config file {}", file.display()))?;
+    let names = Names::of_environment(environment);
+    section_in(&absolute(file), &bytes, &names)
+}
+
+/// The values in a file that is called `file` and holds `bytes`.
+pub(super) fn section_in(
+    file: &Path,
+    bytes: &[u8],
+    names: &Names,
+) -> Result<BTreeMap<String, String>, String> {
     let mut ini = Ini::default();
-    ini.read(&file, &bytes);
+    ini.read(file, bytes);
     let own = |section: &str| section.is_empty() || section == SECTION;
     if let Some(problem) = ini.problems().iter().find(|p| own(&p.section)) {
         return Err(problem.to_string());
@@ -35,8 +45,7 @@ pub fn client_section<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         .section(SECTION)
         .ok_or(".ini file does not include supervisorctl section")?;
     let form = Form::new(section);
-    let names = Names::of_environment(environment);
-    let values = values(&form, &names, &file);
+    let values = values(&form, names, file);
     form.finish(values).map_err(|refused| {
         let texts: Vec<_> = refused.into_iter().map(|refused| refused.text).collect();
         texts.join("\n")

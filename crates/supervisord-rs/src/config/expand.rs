@@ -38,6 +38,7 @@ pub(crate) fn expand(text: &str, names: &Names) -> Result<String, String> {
         rest = after;
     }
     expanded.push_str(rest);
+    names.take_room(expanded.len())?;
     Ok(expanded)
 }
 

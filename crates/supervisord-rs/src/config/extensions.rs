@@ -9,6 +9,8 @@ mod probe;
 mod restart;
 mod start_condition;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use self::env_file::variables;
 pub use self::{
     dependency::{Condition, Dependency},
     env_file::{EnvFile, EnvFileError},

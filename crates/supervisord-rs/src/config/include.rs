@@ -2,10 +2,28 @@
 
 mod pattern;
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
-use self::pattern::matches;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use self::pattern::is_match;
 use super::{LogLevel, form::Form, ini::Ini, names::Names};
+
+/// Where further files are looked for.
+pub(super) trait Files {
+    /// The paths that match a pattern, sorted.
+    fn matches(&self, pattern: &Path) -> Vec<PathBuf>;
+
+    /// The bytes of a file; `None` for what is none.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, String>;
+}
+
+/// The files of this machine.
+#[derive(Debug)]
+pub(super) struct Disk;
 
 /// Reads the files of `[include]` and says what was done.
 ///
@@ -15,6 +33,7 @@ pub(super) fn include(
     ini: &mut Ini,
     main: &Path,
     names: &Names,
+    files: &impl Files,
     remarks: &mut Vec<(LogLevel, String)>,
 ) -> Result<(), Vec<super::Refused>> {
     let directory = main.parent().unwrap_or_else(|| Path::new("/"));
@@ -30,7 +49,7 @@ pub(super) fn include(
     form.finish(())?;
     for pattern in patterns.split_whitespace() {
         let pattern = directory.join(pattern);
-        let paths = matches(&pattern);
+        let paths = files.matches(&pattern);
         if paths.is_empty() {
             remarks.push((
                 LogLevel::Warn,
@@ -42,7 +61,7 @@ pub(super) fn include(
                 LogLevel::Info,
                 format!("Included extra file \"{}\" during parsing", path.display()),
             ));
-            match read(&path) {
+            match files.read(&path) {
                 Ok(Some(bytes)) => ini.read(&path, &bytes),
                 // What is not a file, or leads nowhere, is passed over as in the original.
                 Ok(None) => {}
@@ -54,21 +73,26 @@ pub(super) fn include(
     Ok(())
 }
 
-/// The bytes of a file; `None` for what is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match path.metadata() {
-        Ok(meta) if meta.is_file() => {}
-        Ok(_) | Err(_) => return Ok(None),
+impl Files for Disk {
+    fn matches(&self, pattern: &Path) -> Vec<PathBuf> {
+        pattern::matches(pattern)
     }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= LARGEST => Ok(Some(bytes)),
-        Ok(_) | Err(_) => Err("is larger than 64 MiB".to_owned()),
+
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, String> {
+        match path.metadata() {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) | Err(_) => return Ok(None),
+        }
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+            .map_err(|error| format!("cannot be read: {error}"))?;
+        match bytes.len() as u64 > LARGEST {
+            true => Err("is larger than 64 MiB".to_owned()),
+            false => Ok(Some(bytes)),
+        }
     }
 }
 
 /// No configuration is larger; a log that was included by mistake is.
-const LARGEST: u64 = 64 << 20;
+pub(super) const LARGEST: u64 = 64 << 20;

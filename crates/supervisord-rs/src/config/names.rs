@@ -1,6 +1,7 @@
 //! The names that a value may refer to as `%(name)s`.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt as _,
@@ -30,7 +31,7 @@ pub(crate) enum Missing {
 type Variables = BTreeMap<OsString, OsString>;
 
 /// All names that are known at one place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Names {
     variables: Rc<Variables>,
     /// supervisord's own, whatever the configuration sets.
@@ -40,6 +41,21 @@ pub(crate) struct Names {
     own: BTreeMap<String, String>,
     /// Those of earlier processes of the same program, which the original never forgets.
     earlier: BTreeMap<String, String>,
+    /// How much text there may still be in the configuration.
+    room: Rc<Cell<usize>>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            variables: Rc::default(),
+            inherited: Rc::default(),
+            local: BTreeMap::new(),
+            own: BTreeMap::new(),
+            earlier: BTreeMap::new(),
+            room: Rc::new(Cell::new(MOST_TEXT)),
+        }
+    }
 }
 
 impl Names {
@@ -100,6 +116,18 @@ impl Names {
         value.map(OsString::as_os_str)
     }
 
+    /// Takes `length` bytes of the text that a configuration may become: a short file with many
+    /// processes could otherwise grow without measure.
+    pub(crate) fn take_room(&self, length: usize) -> Result<(), String> {
+        match self.room.get().checked_sub(length) {
+            Some(left) => {
+                self.room.set(left);
+                Ok(())
+            }
+            None => Err("expands, with all before it, to more than 64 MiB".to_owned()),
+        }
+    }
+
     /// What `name` stands for.
     pub(crate) fn lookup(&self, name: &str) -> Result<Value, Missing> {
         let Some(variable) = name.strip_prefix("ENV_") else {
@@ -118,3 +146,6 @@ impl Names {
             .map_or(Err(Missing::Unknown), text)
     }
 }
+
+/// No configuration becomes more.
+const MOST_TEXT: usize = 64 << 20;

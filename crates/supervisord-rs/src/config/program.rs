@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 use nix::unistd::{Gid, Uid};
 use supervisor_core::{self as core, Autorestart, Probed, ProgramId, ProgramSpec, Scope};
 
-pub(super) use self::parse::{Kind, Parsed, parse};
+pub(super) use self::parse::{Kind, MOST_PROCESSES, Parsed, parse};
 use super::{
     Condition, Dependency, EnvFile, EnvFileError, Limits, Liveness, LogFormat, LogTarget,
     OutputConfig, Readiness, RestartPolicy, StartCondition,

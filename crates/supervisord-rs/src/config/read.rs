@@ -1,13 +1,17 @@
 //! Reading a configuration from its main file to its groups.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use super::{
     Config, DaemonSection, InetServer, LoadError, Problem, ProblemKind, Refused, UnixServer,
     absolute,
     assemble::{self, Notes},
     form::Form,
-    include::include,
+    include::{Disk, Files, LARGEST, include},
     ini::{Ini, Section},
     interfaces,
     names::{Names, Value},
@@ -28,22 +32,44 @@ pub(super) struct Reading {
 /// Reads `file` and what it includes; `names` hold supervisord's own variables.
 pub(super) fn read(file: &Path, names: &Names) -> Result<Reading, LoadError> {
     let file = absolute(file);
-    let bytes = fs::read(&file).map_err(|source| {
+    let bytes = contents(&file).map_err(|source| {
         let path = file.clone();
         match source.kind() == io::ErrorKind::NotFound {
             true => LoadError::NotFound { path },
             false => LoadError::Unreadable { path, source },
         }
     })?;
+    understand(file, &bytes, names, &Disk)
+}
+
+/// What the main file holds. It may be a pipe, and even one without end.
+pub(super) fn contents(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
+}
+
+/// Understands the main file, which is called `file` and holds `bytes`; `files` has the others.
+pub(super) fn understand(
+    file: PathBuf,
+    bytes: &[u8],
+    names: &Names,
+    files: &impl Files,
+) -> Result<Reading, LoadError> {
     let mut ini = Ini::default();
-    ini.read(&file, &bytes);
+    ini.read(&file, bytes);
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = host.to_string_lossy().into_owned();
     let with_here = here(names, &file);
     let with_host = with_here.with("host_node_name", Value::Text(host.clone()));
     let mut fatal = Vec::new();
     let mut notes = Notes::default();
-    if let Err(refused) = include(&mut ini, &file, &with_host, &mut notes.remarks) {
+    if let Err(refused) = include(&mut ini, &file, &with_host, files, &mut notes.remarks) {
         let section = ini.section("include").cloned();
         fatal.extend(section.iter().flat_map(|s| problems(s, refused.clone())));
     }

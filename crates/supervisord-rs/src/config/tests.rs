@@ -5,13 +5,62 @@ use std::{collections::BTreeMap, fs, path::Path};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{
-    Config,
+    Config, LoadError,
     check::keys,
+    client_section,
     environment::pairs,
     expand::expand,
+    include::Disk,
     ini::Ini,
     names::{Names, Value},
+    read::understand,
 };
+
+#[test]
+fn processes_are_counted_over_all_sections() {
+    let section = |name: &str| {
+        format!(
+            "[program:{name}]\ncommand=x\nprocess_name=%(process_num)d\nnumprocs=6000\n\
+             [group:g{name}]\nprograms={name}\n"
+        )
+    };
+    let config = read(&["[supervisord]\n", &section("a"), &section("b")].concat());
+    let sizes: Vec<_> = config.groups.iter().map(|g| g.programs.len()).collect();
+    assert_eq!(sizes, [6000, 1]);
+    let refused = config.groups[1].programs[0].refused.as_deref();
+    assert!(refused.is_some_and(|text| text.contains("more than 10000 processes in all")));
+}
+
+#[test]
+fn a_main_file_without_end_is_refused() {
+    let environment: BTreeMap<&str, &str> = BTreeMap::new();
+    let endless = Path::new("/dev/zero");
+    let loaded = Config::load(endless, &environment);
+    assert!(matches!(loaded, Err(LoadError::Unreadable { .. })));
+    assert!(client_section(endless, &environment).is_err());
+}
+
+#[test]
+fn no_file_becomes_a_text_without_measure() {
+    let many = "process_name=%(process_num)d\nnumprocs=10000\n";
+    let long = "%(process_num)4000d".repeat(20);
+    let command = format!("[supervisord]\n[program:a]\ncommand={long}\n{many}");
+    let variables = format!(
+        "[supervisord]\nenvironment=X=\"{}\"\n[program:a]\ncommand=x\n{many}",
+        "%(ENV_A)4000s".repeat(20)
+    );
+    for text in [command, variables] {
+        let config = read(&text);
+        let [program] = config.groups[0].programs.as_slice() else {
+            panic!("a program that is refused as a whole");
+        };
+        let refused = program.refused.as_deref();
+        assert!(
+            refused.is_some_and(|text| text.contains("64 MiB")),
+            "{refused:?}"
+        );
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
@@ -69,6 +118,13 @@ proptest! {
         }
         let _ = Config::check(&file, &environment);
     }
+}
+
+fn read(text: &str) -> Config {
+    let environment: BTreeMap<&str, &str> = [("A", "1")].into();
+    let names = Names::of_environment(&environment);
+    let reading = understand("/x/main.conf".into(), text.as_bytes(), &names, &Disk);
+    reading.expect("a [supervisord] section").config
 }
 
 fn read_bytes(bytes: &[u8]) {

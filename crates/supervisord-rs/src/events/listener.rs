@@ -114,9 +114,11 @@ impl Listener {
     }
 
     fn result_line(&mut self, heard: &mut Vec<Heard>) -> bool {
-        let Some(end) = self.said.iter().position(|byte| *byte == b'\n') else {
+        let mut beginning = self.said.iter().take(LONGEST_LINE + 1);
+        let Some(end) = beginning.position(|byte| *byte == b'\n') else {
             // A line that long is none.
             if self.said.len() > LONGEST_LINE {
+                self.said.truncate(LONGEST_LINE);
                 self.refuse(heard);
             }
             return false;
@@ -218,6 +220,19 @@ mod tests {
                     Heard::Became(Acknowledged, Ready)
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_wherever_it_is_cut() {
+        let said = format!("RESULT {}\n", "9".repeat(5000));
+        let whole = busy().hear(said.as_bytes());
+        assert!(matches!(&whole[0], Heard::BadResult(_, line) if line.len() == LONGEST_LINE));
+        for size in [1, 1000, 4097] {
+            let mut listener = busy();
+            let pieces = said.as_bytes().chunks(size);
+            let heard: Vec<_> = pieces.flat_map(|piece| listener.hear(piece)).collect();
+            assert_eq!(heard, whole, "{size}");
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Overflow {
 }
 
 impl Queued {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn new(event: Event, serial: u64, pool_serial: u64) -> Self {
         Self {
             event: Arc::new(event),

@@ -128,7 +128,7 @@ fn follow(log: Option<&Path>, more: &[(&'static str, &str)]) -> Reply {
     }
 }
 
-fn unauthorized() -> Reply {
+pub(super) fn unauthorized() -> Reply {
     let headers = vec![
         ("Connection", "close".to_owned()),
         ("WWW-Authenticate", "Basic realm=\"default\"".to_owned()),

@@ -102,7 +102,7 @@ fn html(text: String) -> Reply {
 }
 
 /// Back to the list. The address is relative, so that it is right behind a proxy, too.
-fn moved(message: &str) -> Reply {
+pub(super) fn moved(message: &str) -> Reply {
     let location = format!("./?message={}", page::quote(message));
     let mut all = vec![("Location", location)];
     all.extend(headers("text/html"));

@@ -51,7 +51,7 @@ impl EnvFile {
         let path = || self.path.clone();
         match fs::read(&self.path) {
             Ok(bytes) => {
-                parse(&bytes).map_err(|line| EnvFileError::Malformed { path: path(), line })
+                variables(&bytes).map_err(|line| EnvFileError::Malformed { path: path(), line })
             }
             Err(error) if self.optional && error.kind() == io::ErrorKind::NotFound => {
                 Ok(BTreeMap::new())
@@ -82,7 +82,7 @@ pub(in crate::config) fn env_files(text: &str) -> Result<Vec<EnvFile>, String> {
 
 /// `NAME=value` lines with an optional `export` and one pair of outer quotes; empty lines and
 /// lines that start with `#` are skipped. Nothing is expanded.
-fn parse(bytes: &[u8]) -> Result<BTreeMap<OsString, OsString>, usize> {
+pub(in crate::config) fn variables(bytes: &[u8]) -> Result<BTreeMap<OsString, OsString>, usize> {
     let mut variables = BTreeMap::new();
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();
@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn lines_are_assignments_comments_or_empty() {
         let text = b"# one\n\nA=1\nexport B = \"two words\" \nC='x=y'\r\nD=\nE=\xff\nexported=1\n";
-        let variables = parse(text).unwrap();
-        let shown: Vec<_> = variables
+        let read = variables(text).unwrap();
+        let shown: Vec<_> = read
             .iter()
             .map(|(name, value)| (name.to_str().unwrap(), value.as_bytes()))
             .collect();
@@ -136,8 +136,8 @@ mod tests {
             ("exported", b"1"),
         ];
         assert_eq!(shown, expected);
-        assert_eq!(parse(b"A=1\nnonsense\n"), Err(2));
-        assert_eq!(parse(b"=1\n"), Err(1));
+        assert_eq!(variables(b"A=1\nnonsense\n"), Err(2));
+        assert_eq!(variables(b"=1\n"), Err(1));
     }
 
     #[test]

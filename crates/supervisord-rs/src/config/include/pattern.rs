@@ -39,7 +39,6 @@ fn is_pattern(name: &OsStr) -> bool {
 }
 
 fn members(directory: &Path, pattern: &str) -> Vec<PathBuf> {
-    let pattern: Vec<char> = pattern.chars().collect();
     let at = match directory.as_os_str().is_empty() {
         true => Path::new("."),
         false => directory,
@@ -49,14 +48,16 @@ fn members(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     };
     entries
         .flatten()
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name: Vec<char> = name.to_string_lossy().chars().collect();
-            let hidden = name.first() == Some(&'.') && pattern.first() != Some(&'.');
-            !hidden && fits(&pattern, &name)
-        })
+        .filter(|entry| is_match(pattern, &entry.file_name().to_string_lossy()))
         .map(|entry| directory.join(entry.file_name()))
         .collect()
+}
+
+/// Whether the name of a file fits the last part of a pattern.
+pub(in crate::config) fn is_match(pattern: &str, name: &str) -> bool {
+    let [pattern, name] = [pattern, name].map(|text| text.chars().collect::<Vec<_>>());
+    let hidden = name.first() == Some(&'.') && pattern.first() != Some(&'.');
+    !hidden && fits(&pattern, &name)
 }
 
 /// Whether a name fits. At most one `*` is ever tried again, so that it takes no longer than the

@@ -51,13 +51,15 @@ pub(in crate::config) struct Outcome {
 
 /// The processes of `section` as members of `group`, in the order of their names.
 ///
-/// `common` are the variables of `[supervisord]`; `names` hold `here` and the variables.
+/// `common` are the variables of `[supervisord]`; `names` hold `here` and the variables. There may
+/// be at most `room` processes.
 pub(in crate::config) fn parse(
     section: &Section,
     kind: Kind,
     group: &str,
     names: &Names,
     common: &BTreeMap<String, String>,
+    room: i64,
 ) -> Outcome {
     let form = Form::new(section);
     let program = plain_name(section.suffix()).unwrap_or_else(|reason| {
@@ -71,7 +73,7 @@ pub(in crate::config) fn parse(
         ProgramConfig::blank(ProgramId::new(group, ""), section.place.file.to_path_buf());
     of_all(&form, &names, &mut shared);
     extended::of_all(&form, &names, kind, &mut shared);
-    let processes = processes(&form, &names, kind, &shared, common);
+    let processes = processes(&form, &names, kind, &shared, common, room);
     Outcome {
         processes,
         remarks: form.take_remarks(),
@@ -110,11 +112,16 @@ fn processes(
     kind: Kind,
     shared: &ProgramConfig,
     common: &BTreeMap<String, String>,
+    room: i64,
 ) -> Vec<Parsed> {
     let first = form.value("numprocs_start", common_names, 0, integer);
     let count = form.value("numprocs", common_names, 1, integer);
     if count > MOST_PROCESSES {
         form.refuse("numprocs", &format!("more than {MOST_PROCESSES}"));
+    } else if count > room {
+        form.refuse_section(&format!(
+            "there are more than {MOST_PROCESSES} processes in all"
+        ));
     }
     let pattern = form.section.raw("process_name");
     if count > 1 && !pattern.is_some_and(|pattern| pattern.contains("%(process_num)")) {
@@ -126,8 +133,12 @@ fn processes(
     let mut names = common_names.with("numprocs", Value::Number(count));
     let count = count.min(MOST_PROCESSES);
     let mut processes = Vec::new();
+    let inherited = shared_text(shared, common);
     for number in first..first.saturating_add(count) {
         names.next_process(number);
+        if let Err(reason) = names.take_room(inherited) {
+            form.refuse_section(&format!("what its processes have in common {reason}"));
+        }
         let mut config = shared.clone();
         let environment = environment(form, &names);
         names.set_own(&environment);
@@ -154,6 +165,12 @@ fn processes(
     }
     processes.sort_by(|a, b| a.config.id.name.cmp(&b.config.id.name));
     processes
+}
+
+/// How much text each process has from its section and from `[supervisord]`.
+fn shared_text(shared: &ProgramConfig, common: &BTreeMap<String, String>) -> usize {
+    let variables = common.iter().map(|(name, value)| name.len() + value.len());
+    variables.sum::<usize>() + shared.serverurl.as_ref().map_or(0, String::len)
 }
 
 /// What differs from process to process.
@@ -219,4 +236,4 @@ fn user(text: &str) -> Result<User, String> {
 }
 
 /// More is a slip of the keyboard.
-const MOST_PROCESSES: i64 = 10_000;
+pub(in crate::config) const MOST_PROCESSES: i64 = 10_000;

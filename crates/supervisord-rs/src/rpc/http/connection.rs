@@ -96,12 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 .windows(END.len())
                 .position(|window| window == END);
             if let Some(at) = found {
+                if from + at > LONGEST_HEAD {
+                    return Ok(None);
+                }
                 let head = self.input.split_to(from + at);
                 self.input.advance(END.len());
                 return Ok(Request::parse(&head));
             }
             searched = self.input.len().saturating_sub(END.len() - 1);
-            if self.input.len() > LONGEST_HEAD || self.receive().await? == 0 {
+            // How much of a head comes in at once does not decide whether it is too long.
+            if searched > LONGEST_HEAD || self.receive().await? == 0 {
                 return Ok(None);
             }
         }
@@ -294,7 +298,12 @@ mod tests {
 
     /// Sends all of `input` and returns what comes back once our half is closed.
     async fn talk(input: &[u8]) -> Vec<u8> {
-        let (mut client, server) = duplex(1 << 20);
+        talk_in_pieces(1 << 20, input).await
+    }
+
+    /// The same, of which at most `size` bytes come in at once.
+    async fn talk_in_pieces(size: usize, input: &[u8]) -> Vec<u8> {
+        let (mut client, server) = duplex(size);
         let mut output = Vec::new();
         let ask = async {
             client.write_all(input).await.unwrap();
@@ -335,6 +344,20 @@ mod tests {
         let output = talk(chunked.as_bytes()).await;
         assert!(output.starts_with(b"HTTP/1.1 411 "));
         assert_eq!(bodies(&output).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_longest_head_is_the_same_wherever_it_is_cut() {
+        let head = |length: usize| {
+            let line = "HEAD / HTTP/1.1\r\nA: ";
+            format!("{line}{}\r\n\r\n", "a".repeat(length - line.len()))
+        };
+        for size in [1000, 4096, 1 << 20] {
+            let longest = talk_in_pieces(size, head(LONGEST_HEAD).as_bytes()).await;
+            assert!(longest.starts_with(b"HTTP/1.1 200 "), "{size}");
+            let longer = talk_in_pieces(size, head(LONGEST_HEAD + 1).as_bytes()).await;
+            assert!(longer.is_empty(), "{size}");
+        }
     }
 
     #[tokio::test]

@@ -1,0 +1,4 @@
+//! The target `listener`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| supervisord_rs::fuzzing::listener(data));
