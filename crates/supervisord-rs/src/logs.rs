@@ -16,7 +16,7 @@ mod syslog;
 mod tiers;
 
 pub(crate) use self::{
-    file::{Begin, Files, LogFile, Rotation},
+    file::{Begin, Files, LogFile, Rotation, WIDE_PIPE},
     main_log::MainLog,
     outlet::{Outlet, Outlets, is_stdout},
     read::{Follower, Growth},

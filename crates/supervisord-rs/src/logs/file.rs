@@ -36,6 +36,7 @@ pub(crate) struct SharedFile(Arc<Mutex<LogFile>>);
 pub(crate) struct LogFile {
     path: PathBuf,
     file: File,
+    inode: u64,
     rotation: Rotation,
     lost: u64,
 }
@@ -83,9 +84,11 @@ impl LogFile {
         if begin == Begin::Fresh {
             set_aside(path);
         }
+        let file = open(path)?;
         Ok(Self {
             path: path.to_owned(),
-            file: open(path)?,
+            inode: file.metadata()?.ino(),
+            file,
             rotation,
             lost: 0,
         })
@@ -118,11 +121,11 @@ impl LogFile {
     ///
     /// # Errors
     /// `WouldBlock` when the pipe is empty; `InvalidInput` when the file system cannot do it.
-    pub(crate) fn take_from(&self, pipe: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    pub(crate) fn take_from(&self, pipe: BorrowedFd<'_>) -> io::Result<usize> {
         let mut end = i64::try_from(self.size()?).unwrap_or(i64::MAX);
         let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
         loop {
-            match splice(pipe, None, &self.file, Some(&mut end), most, flags) {
+            match splice(pipe, None, &self.file, Some(&mut end), WIDE_PIPE, flags) {
                 Err(Errno::EINTR) => {}
                 result => return result.map_err(io::Error::from),
             }
@@ -138,8 +141,8 @@ impl LogFile {
         Ok(self.file.metadata()?.len())
     }
 
-    pub(crate) fn inode(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.ino())
+    pub(crate) fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Inode and size of the file that was set aside as `NAME.old`.
@@ -179,8 +182,10 @@ impl LogFile {
 
     /// Opens the path again, after somebody moved the file away.
     pub(crate) fn reopen(&mut self) {
-        if let Ok(file) = open(&self.path) {
-            self.file = file;
+        if let Ok(file) = open(&self.path)
+            && let Ok(meta) = file.metadata()
+        {
+            (self.file, self.inode) = (file, meta.ino());
         }
     }
 
@@ -234,6 +239,8 @@ fn set_aside(path: &Path) {
     let _ = fs::rename(path, suffixed(path, OLD));
 }
 
+/// The size of the pipe of a program that writes a lot, and the most that is moved at once.
+pub(crate) const WIDE_PIPE: usize = 256 << 10;
 /// What is added to the name of a file that is set aside.
 const OLD: &str = ".old";
 
@@ -284,13 +291,10 @@ mod tests {
             backups: 0,
         };
         let mut log = LogFile::open(&path, rotation, Begin::GoOn).unwrap();
-        let before = log.inode().unwrap();
+        let before = log.inode();
         log.write(b"more than four");
         log.write(b"4");
-        assert_eq!(
-            (read(&path, ""), log.inode().unwrap()),
-            ("4".into(), before)
-        );
+        assert_eq!((read(&path, ""), log.inode()), ("4".into(), before));
     }
 
     #[test]
@@ -330,14 +334,14 @@ mod tests {
         };
         let (pipe, mut writer) = io::pipe().unwrap();
         writer.write_all(b"moved").unwrap();
-        assert_eq!(log.take_from(pipe.as_fd(), 1 << 16).unwrap(), 5);
-        let empty = log.take_from(pipe.as_fd(), 1 << 16).unwrap_err();
+        assert_eq!(log.take_from(pipe.as_fd()).unwrap(), 5);
+        let empty = log.take_from(pipe.as_fd()).unwrap_err();
         assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
         assert_eq!(read(&path, ""), "there moved");
         // Somebody truncates it, as logrotate's copytruncate does.
         File::create(&path).unwrap();
         writer.write_all(b"after").unwrap();
-        assert_eq!(log.take_from(pipe.as_fd(), 1 << 16).unwrap(), 5);
+        assert_eq!(log.take_from(pipe.as_fd()).unwrap(), 5);
         assert_eq!(read(&path, ""), "after");
     }
 }

@@ -48,6 +48,10 @@ struct Queue {
     /// Dropped since the reader was last told.
     untold: u64,
     writing: bool,
+    /// The thread that writes waits for something to write. Waking nobody costs as much as waking.
+    is_idle: bool,
+    /// Who waits until everything is written.
+    flushing: usize,
 }
 
 /// What an outlet writes to.
@@ -152,12 +156,14 @@ impl Outlet {
             if left.is_zero() {
                 return;
             }
+            queue.flushing += 1;
             queue = self
                 .shared
                 .changed
                 .wait_timeout(queue, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            queue.flushing -= 1;
         }
     }
 
@@ -178,8 +184,11 @@ impl Outlet {
         }
         queue.bytes += bytes.len();
         queue.chunks.push_back(bytes.to_vec());
+        let is_idle = std::mem::take(&mut queue.is_idle);
         drop(queue);
-        self.shared.changed.notify_all();
+        if is_idle {
+            self.shared.changed.notify_all();
+        }
     }
 }
 
@@ -205,7 +214,9 @@ impl Shared {
     fn next(&self) -> Vec<u8> {
         let mut queue = self.lock();
         queue.writing = false;
-        self.changed.notify_all();
+        if queue.flushing > 0 {
+            self.changed.notify_all();
+        }
         loop {
             if let Some(chunk) = queue.chunks.pop_front() {
                 queue.bytes -= chunk.len();
@@ -218,6 +229,7 @@ impl Shared {
                 queue.writing = true;
                 return format!("[{lost} bytes of output were dropped: nobody read them]\n").into();
             }
+            queue.is_idle = true;
             queue = self
                 .changed
                 .wait(queue)

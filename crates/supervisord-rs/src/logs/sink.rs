@@ -178,7 +178,7 @@ impl Sink {
         match &mut self.target {
             Target::File(file) => {
                 let mut file = file.lock();
-                let moved = file.take_from(pipe, PIECE)?;
+                let moved = file.take_from(pipe)?;
                 file.rotate_if_full();
                 Ok(moved)
             }
@@ -337,9 +337,6 @@ fn python_bytes(bytes: &[u8]) -> String {
     text.push(quote);
     text
 }
-
-/// Bytes that are moved at once.
-const PIECE: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -103,7 +103,10 @@ impl Tiers {
         let size = raw.size()?;
         // Somebody shortened the file; what stood there was read before.
         self.read = self.read.min(size);
-        let moved = raw.take_from(pipe, PIECE)?;
+        let moved = raw.take_from(pipe)?;
+        if moved > self.buffer.len() {
+            self.buffer.resize(moved, 0);
+        }
         self.derive();
         Ok(moved)
     }
@@ -157,8 +160,12 @@ impl Tiers {
         loop {
             let Some(raw) = &self.raw else { return };
             match raw.read_at(&mut self.buffer, self.read) {
-                Ok(0) => break,
-                Ok(size) => self.take_in(size),
+                Ok(size) => {
+                    self.take_in(size);
+                    if size < self.buffer.len() {
+                        break;
+                    }
+                }
                 Err(_) => return,
             }
         }
@@ -224,7 +231,7 @@ impl Tiers {
         let (Some(raw), Some(found)) = (&self.raw, found) else {
             return self.start_over();
         };
-        let is_same = raw.inode().ok() == Some(found.raw_inode);
+        let is_same = raw.inode() == found.raw_inode;
         let is_whole = raw.size().is_ok_and(|size| size >= found.raw_offset);
         if is_same && is_whole {
             self.read = found.raw_offset;
@@ -236,11 +243,7 @@ impl Tiers {
 
     fn remember(&self) {
         let Some(file) = &self.checkpoint else { return };
-        let inode = |file: &Option<LogFile>| {
-            file.as_ref()
-                .and_then(|file| file.inode().ok())
-                .unwrap_or(0)
-        };
+        let inode = |file: &Option<LogFile>| file.as_ref().map_or(0, LogFile::inode);
         let checkpoint = Checkpoint {
             raw_inode: inode(&self.raw),
             raw_offset: self.read,
@@ -275,7 +278,7 @@ impl Checkpoint {
     /// How much was written to the clean file since, also if it was set aside in between.
     fn later(&self, clean: &LogFile) -> u64 {
         let size = clean.size().unwrap_or(0);
-        if clean.inode().ok() == Some(self.clean_inode) {
+        if clean.inode() == self.clean_inode {
             return size.saturating_sub(self.clean_size);
         }
         match clean.aside() {
@@ -323,7 +326,7 @@ fn tier(path: &Path, limit: u64, begin: Begin, lost: &mut Vec<String>) -> Option
         .ok()
 }
 
-/// Bytes that are moved or read at once; a pipe holds no more by default.
+/// Bytes that are read at once; a pipe holds no more by default.
 const PIECE: usize = 64 << 10;
 const SIZE: usize = 32;
 

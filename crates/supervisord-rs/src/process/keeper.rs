@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use nix::{errno::Errno, fcntl::OFlag};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
+};
 use supervisor_core::{Exit, Run};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -19,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Stdin, Told, spawn::OurEnds};
 use crate::{
-    logs::{OutputEvent, Sink},
+    logs::{OutputEvent, Sink, WIDE_PIPE},
     watch::{Check, Verdict},
 };
 
@@ -217,7 +220,8 @@ struct Pump {
 
 /// What one move found.
 enum Moved {
-    Some,
+    /// So many bytes, and they are where they belong.
+    Some(usize),
     Bytes(Vec<u8>, Vec<OutputEvent>),
     End,
 }
@@ -227,6 +231,7 @@ impl Pump {
     /// the pipe for ever.
     async fn run(self) {
         let mut buffer = Vec::new();
+        let mut full = 0;
         loop {
             let moved = tokio::select! {
                 biased;
@@ -240,7 +245,7 @@ impl Pump {
                 },
             };
             match moved {
-                Moved::Some => {}
+                Moved::Some(size) => self.widen(size, &mut full),
                 Moved::Bytes(bytes, events) => Box::pin(self.tell(bytes, events)).await,
                 Moved::End => return self.finish().await,
             }
@@ -248,12 +253,26 @@ impl Pump {
         }
         for _ in 0..AT_END {
             match self.carry(self.pipe.get_ref(), &mut buffer) {
-                Ok(Moved::Some) => {}
+                Ok(Moved::Some(_)) => {}
                 Ok(Moved::Bytes(bytes, events)) => Box::pin(self.tell(bytes, events)).await,
                 Ok(Moved::End) | Err(_) => break,
             }
         }
         self.finish().await;
+    }
+
+    /// Gives a program that fills its pipe again and again a larger one: every turn costs the same,
+    /// however much it moves. All pipes are not large, as the kernel counts them per user.
+    fn widen(&self, moved: usize, full: &mut u8) {
+        *full = match moved {
+            USUAL_PIPE => full.saturating_add(1),
+            _ => 0,
+        };
+        if *full == FULL_OFTEN {
+            let size = FcntlArg::F_SETPIPE_SZ(WIDE_PIPE.try_into().unwrap_or(i32::MAX));
+            // Where there is no more room for it, all goes on as it was.
+            let _ = fcntl(self.pipe.get_ref(), size);
+        }
     }
 
     /// Tells the driver what it wants to know.
@@ -283,7 +302,7 @@ impl Pump {
         if self.reading == Reading::Log && sink.can_take() {
             match sink.take_from(pipe.as_fd()) {
                 Ok(0) => return Ok(Moved::End),
-                Ok(_) => return Ok(Moved::Some),
+                Ok(size) => return Ok(Moved::Some(size)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
                 // A terminal, or a file system that cannot: it is read and written instead.
                 Err(_) => {}
@@ -338,7 +357,6 @@ async fn says_ready(pipe: &AsyncFd<OwnedFd>, ended: &CancellationToken) -> bool 
 
 /// Makes a descriptor of ours one that the runtime watches.
 pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    use nix::fcntl::{FcntlArg, fcntl};
     let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     debug_assert!(
@@ -359,5 +377,9 @@ fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
 const LOST: Exit = Exit::Code(-1);
 /// Bytes that are read at once, as in the original.
 const PIECE: usize = 128 << 10;
+/// What a pipe holds if nobody asks for more.
+const USUAL_PIPE: usize = 64 << 10;
+/// Full turns in a row, after which a pipe is widened.
+const FULL_OFTEN: u8 = 16;
 /// Moves after the process has ended: more than the largest pipe holds.
 const AT_END: usize = 128;
