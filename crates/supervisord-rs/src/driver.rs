@@ -51,6 +51,7 @@ use crate::{
     events::{Event, Pools},
     logs::{Destinations, MainLog, OutputEvent},
     memory::OomKills,
+    pid_file::PidFile,
     process::{Custody, Fact, FileLimit, Held},
     signals::{OwnSignal, Signals},
 };
@@ -176,8 +177,9 @@ impl Driver {
     }
 
     /// Runs until everything was stopped as asked; gives the exit code.
-    pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
+    pub(crate) async fn run(mut self, mut signals: Signals, mut pid_file: PidFile) -> u8 {
         self.tend_channel();
+        self.say_started();
         self.begin();
         while self.phase != Phase::Done {
             // While a deadline is awaited we look in between, so that a pause is noticed that is
@@ -198,10 +200,21 @@ impl Driver {
             }
             self.settle();
             if std::mem::take(&mut self.over) {
+                // Removed before it is written: it may be the same file.
+                drop(pid_file);
                 self.start_over().await;
+                pid_file = PidFile::write(&self.config.daemon, &self.log);
+                self.say_started();
+                self.begin();
             }
         }
         self.code
+    }
+
+    fn say_started(&self) {
+        let pid = std::process::id();
+        self.log
+            .info(&format!("supervisord started with pid {pid}"));
     }
 
     /// Adds all configured groups and lets their programs start.

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -21,6 +20,7 @@ use crate::{
     driver::{Driver, Handle, Parts, report},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
+    pid_file::PidFile,
     process::{self, Custody, FileLimit, Held, Side, Starting},
     rpc::Servers,
     service::Service,
@@ -201,16 +201,9 @@ async fn run(
     if let Err(error) = starting.ready(daemon.directory.as_deref(), daemon.umask, &log) {
         return refuse(&format!("could not go to the background: {error}")).into();
     }
-    let pidfile = write_pid(&config.daemon, &log);
-    log.info(&format!(
-        "supervisord started with pid {}",
-        std::process::id()
-    ));
+    let pid_file = PidFile::write(&config.daemon, &log);
     info!(version = SUPERVISOR_VERSION, config = %config.file.display(), "supervisord is ready");
-    let code = driver.run(signals).await;
-    if let Some(pidfile) = pidfile {
-        let _ = fs::remove_file(pidfile);
-    }
+    let code = driver.run(signals, pid_file).await;
     stop.request();
     let outcome = tasks.shut_down(GRACE).await;
     outlets.stdout().flush(FLUSH);
@@ -302,17 +295,6 @@ fn open_grpc(
             log.error(&format!("gRPC ended: {error}"));
         }
     });
-}
-
-fn write_pid(daemon: &DaemonSection, log: &MainLog) -> Option<PathBuf> {
-    let path = crate::config::absolute(&daemon.pidfile);
-    match fs::write(&path, format!("{}\n", std::process::id())) {
-        Ok(()) => Some(path),
-        Err(_) => {
-            log.critical(&format!("could not write pidfile {}", path.display()));
-            None
-        }
-    }
 }
 
 fn find_configuration(program: &Path) -> Result<PathBuf, String> {

@@ -13,6 +13,7 @@ mod getopt;
 mod logs;
 mod memory;
 mod options;
+mod pid_file;
 mod pidproxy;
 mod process;
 mod rpc;

@@ -37,6 +37,7 @@ fn before(port: u16) -> String {
 fn after(port: u16) -> String {
     let text = before(port).replace("s.sock\n", "t.sock\nusername=u\npassword=p\n");
     let text = text.replace("main.log\n", "other.log\nloglevel=debug\nsilent=true\n");
+    let text = text.replace("s.pid", "other.pid");
     text.replace("[program:a]", "[program:b]")
 }
 
@@ -73,7 +74,8 @@ fn a_reload_opens_the_log_and_the_servers_of_the_new_configuration() {
             status(UnixStream::connect(place.path("t.sock")).expect("the new socket")),
             status(TcpStream::connect(("127.0.0.1", ports[1])).expect("the new port")),
             TcpStream::connect(("127.0.0.1", ports[0])).is_err(),
-            place.path("s.sock").exists(),
+            place.path("s.sock").exists() || place.path("s.pid").exists(),
+            place.read("other.pid") == format!("{}\n", child.id()),
             log.contains("supervisord started with pid"),
         );
         // A message that only the new level shows.
@@ -93,7 +95,7 @@ fn a_reload_opens_the_log_and_the_servers_of_the_new_configuration() {
     assert_eq!(ours, original);
     let expected = "HTTP/1.0 401 Unauthorized".to_owned();
     assert_eq!(ours.0, expected);
-    assert_eq!((ours.2, ours.3, ours.4), (true, false, true));
+    assert_eq!((ours.2, ours.3, ours.4, ours.5), (true, false, true, true));
 }
 
 #[test]

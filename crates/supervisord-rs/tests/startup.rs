@@ -11,6 +11,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::{ffi::OsStringExt as _, net::UnixStream},
+    process::Command,
 };
 
 use nix::unistd::{Pid, getsid};
@@ -175,4 +176,26 @@ fn a_second_one_on_the_same_socket_is_refused_and_the_first_goes_on() {
     });
     assert_eq!(ours, original);
     assert_eq!(ours.1, Some(2));
+}
+
+#[test]
+fn the_first_client_finds_the_programs() {
+    let config = "user=root\n[program:a]\ncommand=sleep 1000\n\
+                  [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=\
+                  supervisor.rpcinterface:make_main_rpcinterface\n";
+    for place in Place::both(config) {
+        place.command(&[]).status().expect("it runs");
+        let url = format!("unix://{}", place.path("s.sock").display());
+        let said = Command::new(ours("supervisorctl"))
+            .args(["-s", &url, "status", "a"])
+            .output()
+            .expect("supervisorctl runs");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let known = ["STOPPED", "STARTING", "RUNNING"]
+            .iter()
+            .any(|s| said.contains(s));
+        assert!(known, "{said}");
+        place.wait_text("s.pid", "\n");
+        end(&place);
+    }
 }

@@ -124,6 +124,16 @@ impl Handle {
         Self { requests, snapshot }
     }
 
+    /// Waits until there is a state to be read: until the configured programs are there.
+    pub(crate) async fn begun(&self) {
+        // A driver that is gone has begun, too.
+        let _ = self
+            .snapshot
+            .clone()
+            .wait_for(|snapshot| snapshot.generation > 0)
+            .await;
+    }
+
     /// The latest state.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())

@@ -44,8 +44,8 @@ impl Driver {
         })
     }
 
-    /// Begins again after everything was stopped: with another main log and other servers, if the
-    /// configuration has others.
+    /// Makes ready to begin again after everything was stopped: with another main log and other
+    /// servers, if the configuration has others.
     pub(super) async fn start_over(&mut self) {
         match self.load() {
             Ok(config) => {
@@ -63,10 +63,6 @@ impl Driver {
         self.pools.rename(&self.config.daemon.identifier);
         self.phase = Phase::Serving;
         self.dirty = true;
-        let pid = std::process::id();
-        self.log
-            .info(&format!("supervisord started with pid {pid}"));
-        self.begin();
     }
 
     async fn reopen_servers(&self) {

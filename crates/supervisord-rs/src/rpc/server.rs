@@ -178,7 +178,10 @@ impl Servers {
         let (is_open, closed) = oneshot::channel();
         let serve = server.serve(door, stop.clone());
         let span = info_span!("http", section);
+        let handle = self.handle.clone();
         self.tasks.spawn("http server", span, async move {
+            // Who is early waits a moment, and is not told that there are no programs.
+            handle.begun().await;
             serve.await;
             drop(is_open);
         });

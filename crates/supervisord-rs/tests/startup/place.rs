@@ -114,6 +114,8 @@ pub(crate) fn end(place: &Place) {
 }
 
 fn pid(place: &Place) -> Option<Pid> {
-    let pid = place.read("s.pid").trim().parse().ok()?;
+    // A reload may have moved it.
+    let text = ["s.pid", "other.pid"].map(|name| place.read(name)).concat();
+    let pid = text.trim().parse().ok()?;
     (pid > 1).then(|| Pid::from_raw(pid))
 }

@@ -1,0 +1,269 @@
+//! Deaths at every step of every write.
+
+use super::*;
+use crate::logs::Outlets;
+use std::{
+    io::Write as _,
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+};
+
+struct Bench {
+    dir: tempfile::TempDir,
+    outlets: Outlets,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            outlets: Outlets::start().unwrap(),
+        }
+    }
+
+    fn open(&self, begin: Begin) -> Tiers {
+        let at = |name: &str| self.dir.path().join(name);
+        let plan = TierPlan {
+            raw: at("raw"),
+            clean: at("clean"),
+            checkpoint: Some(at("checkpoint")),
+            json: None,
+            limit: 1000,
+        };
+        let mut lost = Vec::new();
+        let tiers = Tiers::open(&plan, self.outlets.stdout(), begin, &mut lost);
+        assert!(lost.is_empty(), "{lost:?}");
+        tiers
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_pipe_goes_raw_and_clean() {
+    let bench = Bench::new();
+    let mut tiers = bench.open(Begin::Fresh);
+    let (pipe, mut writer) = io::pipe().unwrap();
+    writer.write_all(b"\x1b[1mred\x1b[0m\n10%\r20%").unwrap();
+    tiers.take_from(pipe.as_fd()).unwrap();
+    assert_eq!(bench.text("clean"), "red\n");
+    tiers.finish();
+    assert_eq!(bench.text("raw"), "\x1b[1mred\x1b[0m\n10%\r20%");
+    assert_eq!(bench.text("clean"), "red\n20%\n");
+}
+
+#[test]
+fn a_successor_goes_on_wherever_its_predecessor_died() {
+    let text = "one\ntwo\r\n\x1b[31mthree\x1b[0m\nfour\n";
+    for raw_end in 0..=text.len() {
+        for behind in 0..4 {
+            let bench = Bench::new();
+            let mut tiers = bench.open(Begin::Fresh);
+            tiers.write(&text.as_bytes()[..raw_end]);
+            // It died after lines went into the clean file, or before: the checkpoint is old.
+            drop(tiers);
+            let clean = bench.text("clean");
+            let kept: String = clean.split_inclusive('\n').take(behind).collect();
+            let file = File::options()
+                .write(true)
+                .open(bench.dir.path().join("clean"))
+                .unwrap();
+            file.set_len(kept.len() as u64).unwrap();
+            let meta = |name: &str| {
+                use std::os::unix::fs::MetadataExt as _;
+                fs::metadata(bench.dir.path().join(name)).unwrap().ino()
+            };
+            let old = Checkpoint {
+                raw_inode: meta("raw"),
+                raw_offset: 0,
+                clean_inode: meta("clean"),
+                clean_size: 0,
+            };
+            fs::write(bench.dir.path().join("checkpoint"), old.bytes()).unwrap();
+            let mut tiers = bench.open(Begin::GoOn);
+            tiers.write(&text.as_bytes()[raw_end..]);
+            tiers.finish();
+            assert_eq!(bench.text("raw"), text);
+            assert_eq!(
+                bench.text("clean"),
+                "one\ntwo\nthree\nfour\n",
+                "{raw_end} {behind}"
+            );
+        }
+    }
+}
+
+/// Where a supervisor dies, of all the places between two steps of one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    RawOnly,
+    BeforeRotation,
+    WithoutCleanFile,
+    BeforeCheckpoint,
+    BeforeRawCheckpoint,
+    AfterCheckpoint,
+}
+
+impl Bench {
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn meta(&self, name: &str) -> Option<fs::Metadata> {
+        fs::metadata(self.at(name)).ok()
+    }
+
+    fn place(&self, name: &str) -> (u64, u64) {
+        let meta = self.meta(name).unwrap();
+        (meta.ino(), meta.len())
+    }
+
+    fn before(&self) -> Before {
+        Before {
+            checkpoint: fs::read(self.at("checkpoint")).unwrap(),
+            raw: self.place("raw"),
+            clean: self.place("clean"),
+        }
+    }
+
+    /// Makes the files of a completed step look as if its supervisor had died in it.
+    fn die(&self, death: Death, before: &Before) {
+        let is_aside = |name: &str, place: (u64, u64)| {
+            let old = self.meta(&format!("{name}.old"));
+            old.is_some_and(|old| old.ino() == place.0)
+        };
+        let back = |name: &str, place| {
+            if is_aside(name, place) {
+                fs::rename(self.at(&format!("{name}.old")), self.at(name)).unwrap();
+            }
+        };
+        match death {
+            Death::AfterCheckpoint => return,
+            Death::BeforeRawCheckpoint if is_aside("raw", before.raw) => {
+                let (raw, clean) = (self.place("raw.old"), self.place("clean"));
+                let last = Checkpoint {
+                    raw_inode: raw.0,
+                    raw_offset: raw.1,
+                    clean_inode: clean.0,
+                    clean_size: clean.1,
+                };
+                return fs::write(self.at("checkpoint"), last.bytes()).unwrap();
+            }
+            Death::BeforeRawCheckpoint => return,
+            Death::BeforeCheckpoint => {}
+            Death::WithoutCleanFile => {
+                if is_aside("clean", before.clean) {
+                    fs::remove_file(self.at("clean")).unwrap();
+                }
+            }
+            Death::BeforeRotation => back("clean", before.clean),
+            Death::RawOnly => {
+                back("clean", before.clean);
+                let clean = File::options().write(true).open(self.at("clean"));
+                clean.unwrap().set_len(before.clean.1).unwrap();
+            }
+        }
+        back("raw", before.raw);
+        fs::write(self.at("checkpoint"), &before.checkpoint).unwrap();
+    }
+}
+
+/// The files before the step in which a supervisor dies, as inodes and sizes.
+struct Before {
+    checkpoint: Vec<u8>,
+    raw: (u64, u64),
+    clean: (u64, u64),
+}
+
+/// How output comes in.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Moved,
+    Written,
+}
+
+impl Way {
+    fn carry(self, tiers: &mut Tiers, piece: &[u8]) {
+        match self {
+            Self::Written => tiers.write(piece),
+            Self::Moved => {
+                let (pipe, mut writer) = io::pipe().unwrap();
+                writer.write_all(piece).unwrap();
+                assert_eq!(tiers.take_from(pipe.as_fd()).unwrap(), piece.len());
+            }
+        }
+    }
+}
+
+/// Fifteen lines of 100 bytes and a half: each file is set aside once.
+fn fifteen_lines() -> String {
+    let lines = (0..15).map(|number| format!("{number:099}\n"));
+    lines.chain(["half".to_owned()]).collect()
+}
+
+#[test]
+fn a_death_beside_a_rotation_loses_no_line_and_doubles_none() {
+    let deaths = [
+        Death::RawOnly,
+        Death::BeforeRotation,
+        Death::WithoutCleanFile,
+        Death::BeforeCheckpoint,
+        Death::BeforeRawCheckpoint,
+        Death::AfterCheckpoint,
+    ];
+    for way in [Way::Moved, Way::Written] {
+        for size in [100, 37, 250] {
+            for victim in 0..=fifteen_lines().len().div_ceil(size) {
+                for death in deaths {
+                    die_and_go_on(size, victim, death, way);
+                }
+            }
+        }
+    }
+}
+
+/// Output comes in pieces of a size; its supervisor dies at one of them, and another goes on.
+fn die_and_go_on(size: usize, victim: usize, death: Death, way: Way) {
+    let text = fifteen_lines();
+    let pieces: Vec<_> = text.as_bytes().chunks(size).collect();
+    let bench = Bench::new();
+    let mut tiers = bench.open(Begin::Fresh);
+    for piece in &pieces[..victim] {
+        way.carry(&mut tiers, piece);
+    }
+    let before = bench.before();
+    match pieces.get(victim) {
+        Some(piece) => way.carry(&mut tiers, piece),
+        None => tiers.finish(),
+    }
+    drop(tiers);
+    bench.die(death, &before);
+    let mut tiers = bench.open(Begin::GoOn);
+    for piece in pieces.iter().skip(victim + 1) {
+        way.carry(&mut tiers, piece);
+    }
+    tiers.finish();
+    let all = |name: &str| bench.text(&format!("{name}.old")) + &bench.text(name);
+    let case = format!("pieces of {size}, {death:?} at number {victim}, {way:?}");
+    assert!(bench.meta("clean.old").is_some(), "{case}");
+    assert_eq!(all("raw"), text, "{case}");
+    assert_eq!(all("clean"), text + "\n", "{case}");
+}
+
+#[test]
+fn a_full_raw_file_is_set_aside_between_lines() {
+    let bench = Bench::new();
+    let mut tiers = bench.open(Begin::Fresh);
+    let line = "x".repeat(99);
+    for _ in 0..10 {
+        tiers.write(format!("{line}\n").as_bytes());
+    }
+    tiers.write(b"half");
+    tiers.write(b" and half\n");
+    assert_eq!(bench.text("raw.old").len(), 1000);
+    assert_eq!(bench.text("raw"), "half and half\n");
+    tiers.finish();
+    let clean = bench.text("clean.old") + &bench.text("clean");
+    assert_eq!(clean, format!("{line}\n").repeat(10) + "half and half\n");
+}
