@@ -139,14 +139,6 @@ impl Handle {
         Arc::clone(&self.snapshot.borrow())
     }
 
-    /// Returns when there is a state to speak of. Whoever asks before would be told of a supervisor
-    /// without a name and without programs.
-    pub(crate) async fn begun(&self) {
-        let mut snapshot = self.watch();
-        // The driver is gone only when everything ends.
-        let _ = snapshot.wait_for(|snapshot| snapshot.generation > 0).await;
-    }
-
     /// The state as it changes.
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()

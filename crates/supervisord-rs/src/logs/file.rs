@@ -208,12 +208,12 @@ impl LogFile {
             return;
         }
         for number in (1..backups).rev() {
-            let _ = fs::rename(
-                numbered(&self.path, number),
-                numbered(&self.path, number + 1),
+            move_away(
+                &numbered(&self.path, number),
+                &numbered(&self.path, number + 1),
             );
         }
-        let _ = fs::rename(&self.path, numbered(&self.path, 1));
+        move_away(&self.path, &numbered(&self.path, 1));
         self.reopen();
     }
 }
@@ -235,8 +235,19 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn set_aside(path: &Path) {
-    // A reader that has the file open goes on reading it; a missing one needs no setting aside.
-    let _ = fs::rename(path, suffixed(path, OLD));
+    move_away(path, &suffixed(path, OLD));
+}
+
+/// Renames a file, if there is one; a reader that has it open goes on reading it.
+///
+/// What has the new name is removed first: ext4 takes a rename over another file for somebody who
+/// replaces what must not be lost, and waits until the file is on the disk (`auto_da_alloc`), 5 ms
+/// for 5 MB.
+fn move_away(from: &Path, to: &Path) {
+    if from.exists() {
+        let _ = fs::remove_file(to);
+    }
+    let _ = fs::rename(from, to);
 }
 
 /// The size of the pipe of a program that writes a lot, and the most that is moved at once.

@@ -206,7 +206,6 @@ impl Server {
     /// Accepts connections until `stop`.
     async fn serve(self, door: Door, stop: CancellationToken) {
         let accept = async {
-            self.site.methods.handle.begun().await;
             loop {
                 let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
                     return;
