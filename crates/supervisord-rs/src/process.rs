@@ -11,6 +11,7 @@ mod escaped;
 mod exec;
 mod keeper;
 mod limits;
+mod pace;
 mod reaper;
 pub(crate) mod socket;
 mod spawn;

@@ -7,6 +7,7 @@ use std::{
     io,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use nix::{
@@ -20,7 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Stdin, Told, spawn::OurEnds};
+use super::{
+    Stdin, Told,
+    pace::{PAUSE, Pace, Turn},
+    spawn::OurEnds,
+};
 use crate::{
     logs::{OutputEvent, Sink, WIDE_PIPE},
     watch::{Check, Verdict},
@@ -231,7 +236,7 @@ impl Pump {
     /// the pipe for ever.
     async fn run(self) {
         let mut buffer = Vec::new();
-        let mut full = 0;
+        let mut pace = Pace::default();
         loop {
             let moved = tokio::select! {
                 biased;
@@ -245,7 +250,7 @@ impl Pump {
                 },
             };
             match moved {
-                Moved::Some(size) => self.widen(size, &mut full),
+                Moved::Some(size) => Box::pin(self.keep_pace(&mut pace, size)).await,
                 Moved::Bytes(bytes, events) => Box::pin(self.tell(bytes, events)).await,
                 Moved::End => return self.finish().await,
             }
@@ -261,17 +266,21 @@ impl Pump {
         self.finish().await;
     }
 
-    /// Gives a program that fills its pipe again and again a larger one: every turn costs the same,
-    /// however much it moves. All pipes are not large, as the kernel counts them per user.
-    fn widen(&self, moved: usize, full: &mut u8) {
-        *full = match moved {
-            USUAL_PIPE => full.saturating_add(1),
-            _ => 0,
-        };
-        if *full == FULL_OFTEN {
-            let size = FcntlArg::F_SETPIPE_SZ(WIDE_PIPE.try_into().unwrap_or(i32::MAX));
-            // Where there is no more room for it, all goes on as it was.
-            let _ = fcntl(self.pipe.get_ref(), size);
+    /// Makes turns worth their cost, which is the same however much they move.
+    async fn keep_pace(&self, pace: &mut Pace, moved: usize) {
+        match pace.after(moved, Instant::now()) {
+            Turn::Next => {}
+            Turn::Wider => {
+                let size = FcntlArg::F_SETPIPE_SZ(WIDE_PIPE.try_into().unwrap_or(i32::MAX));
+                // Where there is no more room for it, all goes on as it was.
+                let _ = fcntl(self.pipe.get_ref(), size);
+            }
+            Turn::Later => {
+                tokio::select! {
+                    () = self.ended.cancelled() => {}
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
         }
     }
 
@@ -377,9 +386,5 @@ fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
 const LOST: Exit = Exit::Code(-1);
 /// Bytes that are read at once, as in the original.
 const PIECE: usize = 128 << 10;
-/// What a pipe holds if nobody asks for more.
-const USUAL_PIPE: usize = 64 << 10;
-/// Full turns in a row, after which a pipe is widened.
-const FULL_OFTEN: u8 = 16;
 /// Moves after the process has ended: more than the largest pipe holds.
 const AT_END: usize = 128;
