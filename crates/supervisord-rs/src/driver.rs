@@ -134,6 +134,19 @@ enum Phase {
     Done,
 }
 
+/// What one turn of the driver is about.
+#[derive(Debug)]
+enum Turn {
+    Fact(Fact),
+    /// A deadline of the core, or merely time to look.
+    Due,
+    Tick,
+    Signal(OwnSignal),
+    /// A part of us.
+    Lost,
+    Request(Request),
+}
+
 impl Driver {
     /// A driver and the handle to it. Nothing starts before [`Driver::run`].
     pub(crate) fn new(parts: Parts) -> (Self, Handle) {
@@ -181,23 +194,28 @@ impl Driver {
         self.tend_channel();
         self.say_started();
         self.begin();
+        let mut awake = Instant::now();
         while self.phase != Phase::Done {
+            // The last turn may have been interrupted, too.
+            let now = Instant::now();
+            self.make_up_for(missed(awake, now));
             // While a deadline is awaited we look in between, so that a pause is noticed that is
             // shorter than the wait; without deadlines nothing wakes us.
             let deadline = self.core.poll_timeout();
-            let wake = deadline.map(|at| at.min(Instant::now() + BEAT));
-            tokio::select! {
+            let wake = deadline.map(|at| at.clamp(now, now + BEAT));
+            let turn = tokio::select! {
                 biased;
-                Some(fact) = self.facts.recv() => self.fact(fact),
-                () = until(wake) => self.timeout(wake),
-                () = until(self.ticks.next()) => self.tick(),
-                signal = signals.next() => self.signal(signal),
+                Some(fact) = self.facts.recv() => Turn::Fact(fact),
+                () = until(wake) => Turn::Due,
+                () = until(self.ticks.next()) => Turn::Tick,
+                signal = signals.next() => Turn::Signal(signal),
                 // A part of us was lost; what is left stops in order and is started again.
-                () = self.stop.requested(), if self.phase == Phase::Serving => {
-                    self.shut_down(Phase::ShuttingDown);
-                }
-                Some(request) = self.requests.recv() => self.request(request),
-            }
+                () = self.stop.requested(), if self.phase == Phase::Serving => Turn::Lost,
+                Some(request) = self.requests.recv() => Turn::Request(request),
+            };
+            awake = Instant::now();
+            self.make_up_for(wake.and_then(|wake| missed(wake, awake)));
+            self.take(turn, awake);
             self.settle();
             if std::mem::take(&mut self.over) {
                 // Removed before it is written: it may be the same file.
@@ -206,9 +224,21 @@ impl Driver {
                 pid_file = PidFile::write(&self.config.daemon, &self.log);
                 self.say_started();
                 self.begin();
+                awake = Instant::now();
             }
         }
         self.code
+    }
+
+    fn take(&mut self, turn: Turn, now: Instant) {
+        match turn {
+            Turn::Fact(fact) => self.fact(fact),
+            Turn::Due => self.core.handle_timeout(now),
+            Turn::Tick => self.tick(),
+            Turn::Signal(signal) => self.signal(signal),
+            Turn::Lost => self.shut_down(Phase::ShuttingDown),
+            Turn::Request(request) => self.request(request),
+        }
     }
 
     fn say_started(&self) {
@@ -230,19 +260,15 @@ impl Driver {
         self.settle();
     }
 
-    /// Does what is due. Waking very late means that we were frozen or stopped, and our programs
-    /// with us: the time that was missed is given back to all of them.
-    fn timeout(&mut self, wake: Option<Instant>) {
-        let now = Instant::now();
-        let late = wake.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        if late > FROZEN {
-            self.log.warn(&format!(
-                "{:.1} seconds were missed; every deadline moves by them",
-                late.as_secs_f64()
-            ));
-            let _ = self.core.handle(Input::TimeGap(late), now);
-        }
-        self.core.handle_timeout(now);
+    /// Gives the time back that all of us missed, our programs with us, because we were frozen or
+    /// stopped.
+    fn make_up_for(&mut self, missed: Option<Duration>) {
+        let Some(missed) = missed else { return };
+        self.log.warn(&format!(
+            "{:.1} seconds were missed; every deadline moves by them",
+            missed.as_secs_f64()
+        ));
+        let _ = self.core.handle(Input::TimeGap(missed), Instant::now());
     }
 
     /// Carries out what the core wants, answers who waits, and tells who watches.
@@ -431,6 +457,11 @@ const OUT_OF_MEMORY: &str = "killed by the kernel: out of memory";
 const BEAT: Duration = Duration::from_millis(500);
 /// Waking later than this means that we were frozen.
 const FROZEN: Duration = Duration::from_secs(1);
+
+/// How much too late it is for something that was due, if that can only mean a pause.
+fn missed(due: Instant, now: Instant) -> Option<Duration> {
+    Some(now.saturating_duration_since(due)).filter(|late| *late > FROZEN)
+}
 
 async fn until(deadline: Option<Instant>) {
     match deadline {

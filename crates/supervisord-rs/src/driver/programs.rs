@@ -1,10 +1,10 @@
 //! The processes behind the core's programs: their configuration, pids, logs and times.
 
 mod adopt;
+mod check;
 
 use std::{
     collections::{BTreeMap, btree_map},
-    fs::File,
     io,
     os::fd::OwnedFd,
     path::PathBuf,
@@ -14,8 +14,8 @@ use std::{
 
 use daemon::Tasks;
 use nix::errno::Errno;
-use supervisor_core::{Exit, ProgramId, ProgramView, Run, Scope};
-use tokio::sync::{mpsc, oneshot};
+use supervisor_core::{ProgramId, ProgramView, Run, Scope};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
@@ -28,11 +28,10 @@ use crate::{
     config::{
         Config, GroupConfig, GroupKind, LogTarget, OutputConfig, ProgramConfig, ReadinessProbe,
     },
-    fault::{Fault, FaultCode},
     logs::{Begin, Channel, Destinations, MainLog, Outlets, Sink, SinkPlan},
     process::{
-        Blueprint, ChildEnds, CommandError, Custody, Errors, Fact, Input, Life, OurEnds, Process,
-        Reading, Reaper, Setup, Told, kill_marked, pipes, resolve, socket, spawn,
+        Blueprint, Custody, Errors, Fact, Input, Life, OurEnds, Process, Reading, Reaper, Told,
+        kill_marked, pipes, resolve, socket, spawn,
     },
 };
 
@@ -348,46 +347,6 @@ impl Programs {
         self.entries.get(program).map(|entry| &*entry.config)
     }
 
-    /// Runs a command beside a program, as it and with its environment; its output goes nowhere.
-    pub(super) fn spawn_check(
-        &mut self,
-        run: &Run,
-        command: &str,
-    ) -> Result<(i32, oneshot::Receiver<Exit>), String> {
-        let config = self.config(&run.program).ok_or("no such program")?;
-        let (file, words) = resolve(command, &self.settings.search_path(config))
-            .map_err(|error| error.to_string())?;
-        let environment = self
-            .settings
-            .environment_of(config, run)
-            .map_err(|error| error.to_string())?;
-        let setup = self.settings.setup(config);
-        let nowhere = || -> io::Result<(ChildEnds, Setup)> {
-            let null = File::options().read(true).write(true).open("/dev/null")?;
-            let ends = ChildEnds {
-                stdin: null.try_clone()?.into(),
-                stdout: null.try_clone()?.into(),
-                stderr: null.into(),
-                notify: None,
-            };
-            Ok((ends, setup?))
-        };
-        let (ends, setup) = nowhere().map_err(|error| error.to_string())?;
-        let blueprint = Blueprint {
-            file: &file,
-            words: &words,
-            environment: &environment,
-            setup,
-        };
-        let pid = spawn(&blueprint, ends).map_err(|error| error.to_string())?;
-        Ok((pid.as_raw(), self.reaper.expect(pid)))
-    }
-
-    /// Kills a check that takes too long.
-    pub(super) fn end_check(&self, pid: i32) {
-        let _ = self.reaper.signal(pid, SIGKILL, Scope::Group);
-    }
-
     /// Sends a signal to the process of a run, if it is still there.
     pub(super) fn signal(&self, run: &Run, number: i32, scope: Scope) -> Result<(), Errno> {
         match self.running(&run.program) {
@@ -425,24 +384,6 @@ impl Programs {
     pub(super) fn clear_logs(&self, program: &ProgramId) -> io::Result<()> {
         self.running(program)
             .map_or(Ok(()), |running| running.process.clear_logs())
-    }
-
-    /// Whether the file of a program is there and may be executed, before anything is tried.
-    pub(super) fn check_command(&self, program: &ProgramId) -> Result<(), Fault> {
-        let Some(entry) = self.entries.get(program) else {
-            return Ok(());
-        };
-        if entry.config.refused.is_some() {
-            return Ok(());
-        }
-        let search = self.settings.search_path(&entry.config);
-        match resolve(&entry.config.command, &search) {
-            Ok(_) => Ok(()),
-            Err(error @ CommandError::NotFound(_)) => {
-                Err(Fault::new(FaultCode::NoFile, error.to_string()))
-            }
-            Err(error) => Err(Fault::new(FaultCode::NotExecutable, error.to_string())),
-        }
     }
 
     pub(super) fn status(&self, view: ProgramView) -> Option<ProgramStatus> {
