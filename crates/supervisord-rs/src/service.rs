@@ -270,7 +270,7 @@ impl SupervisorService for Service {
         self.tasks
             .spawn("grpc log tail", info_span!("tail_log"), async move {
                 tokio::select! {
-                    () = send_log(following, follow, sender) => {}
+                    () = send_log(following, before, follow, sender) => {}
                     () = stop.cancelled() => {}
                 }
             });
@@ -280,25 +280,23 @@ impl SupervisorService for Service {
 
 async fn send_log(
     mut following: Following,
+    before: u64,
     follow: bool,
     sender: mpsc::Sender<Result<wire::TailLogResponse, Status>>,
 ) {
+    let mut data = following.there(before);
     loop {
-        let growth = match follow {
-            false => following.rest(),
-            true => tokio::select! {
-                growth = following.next() => growth,
-                () = sender.closed() => return,
-            },
-        };
-        let data = match growth {
-            Growth::None => return,
-            Growth::Text(data) | Growth::Restarted(data) => data,
-        };
         let answer = Ok(wire::TailLogResponse { data });
-        if sender.send(answer).await.is_err() {
+        if sender.send(answer).await.is_err() || !follow {
             return;
         }
+        data = tokio::select! {
+            growth = following.next() => match growth {
+                Growth::None => return,
+                Growth::Text(data) | Growth::Restarted(data) => data,
+            },
+            () = sender.closed() => return,
+        };
     }
 }
 

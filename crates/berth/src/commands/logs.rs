@@ -1,9 +1,8 @@
 //! `berth logs`: the log of a program.
 
-use api::supervisor::TailLogRequest;
+use api::supervisor::{TailLogRequest, TailLogResponse};
 use serde_json::json;
-use tokio_stream::StreamExt as _;
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 
 use super::target;
 use crate::{
@@ -67,53 +66,50 @@ pub(crate) async fn run(
 
 /// The last lines of a program's log.
 pub(crate) async fn tail(sockets: &Sockets, name: &str, lines: u32) -> Result<Vec<u8>, Failure> {
-    let mut client = sockets.supervisor_client().await?;
-    let answer = client.tail_log(history(name, lines)).await;
-    let mut stream = answer.map_err(|status| failed(name, &status))?.into_inner();
-    let mut data = Vec::new();
-    while let Some(part) = stream.next().await {
-        data.extend(part.map_err(|status| failed(name, &status))?.data);
-    }
-    Ok(last_lines(&data, lines).to_vec())
+    let mut log = open(sockets, name, lines, false).await?;
+    let past = next(&mut log, name).await?.unwrap_or_default();
+    Ok(last_lines(&past, lines).to_vec())
 }
 
 /// Writes the last lines, then what is appended, until the supervisor or the reader goes away.
 async fn follow(sockets: &Sockets, name: &str, lines: u32) -> Result<(), Failure> {
-    // What was there arrives in pieces, and nothing in a followed log says where the first new one
-    // begins. So the past is asked for by itself.
-    let past = tail(sockets, name, lines).await?;
-    let mut client = sockets.supervisor_client().await?;
-    let answer = client.tail_log(growth(name)).await;
-    let mut stream = answer.map_err(|status| failed(name, &status))?.into_inner();
-    if cli::write(&past).is_err() {
-        return Ok(());
+    let mut log = open(sockets, name, lines, true).await?;
+    let past = next(&mut log, name).await?.unwrap_or_default();
+    let mut part = last_lines(&past, lines).to_vec();
+    while cli::write(&part).is_ok() {
+        part = next(&mut log, name).await?.ok_or_else(|| Failure {
+            text: "supervisord ended the log; it may be restarting".to_owned(),
+            exit: Exit::Unreachable,
+        })?;
     }
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|status| failed(name, &status))?.data;
-        if cli::write(&part).is_err() {
-            return Ok(());
-        }
-    }
-    Err(Failure {
-        text: "supervisord ended the log; it may be restarting".to_owned(),
-        exit: Exit::Unreachable,
-    })
+    Ok(())
 }
 
-fn history(name: &str, lines: u32) -> TailLogRequest {
-    TailLogRequest {
+async fn open(
+    sockets: &Sockets,
+    name: &str,
+    lines: u32,
+    follow: bool,
+) -> Result<Streaming<TailLogResponse>, Failure> {
+    let mut client = sockets.supervisor_client().await?;
+    let request = TailLogRequest {
         name: name.to_owned(),
         bytes: lines.saturating_mul(BYTES_PER_LINE).clamp(4096, 1 << 20),
-        follow: false,
-    }
+        follow,
+    };
+    let answer = client.tail_log(request).await;
+    Ok(answer.map_err(|status| failed(name, &status))?.into_inner())
 }
 
-fn growth(name: &str) -> TailLogRequest {
-    TailLogRequest {
-        name: name.to_owned(),
-        bytes: 0,
-        follow: true,
-    }
+async fn next(
+    log: &mut Streaming<TailLogResponse>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let part = log
+        .message()
+        .await
+        .map_err(|status| failed(name, &status))?;
+    Ok(part.map(|part| part.data))
 }
 
 fn last_lines(data: &[u8], lines: u32) -> &[u8] {

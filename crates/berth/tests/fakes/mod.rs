@@ -200,11 +200,10 @@ impl SupervisorService for Fake {
     ) -> Result<Response<Self::TailLogStream>, Status> {
         let request = request.into_inner();
         let lines = |from: u32, to| (from..=to).map(|n| format!("line {n}\n")).collect();
-        // In pieces, as a supervisor sends it.
-        let mut parts: Vec<String> = vec![lines(1, 38), lines(39, 40)];
-        if request.bytes == 0 {
-            parts.clear();
-        }
+        let mut parts: Vec<String> = vec![match request.bytes {
+            0 => String::new(),
+            _ => lines(1, 40),
+        }];
         if request.follow {
             parts.push("appended\n".to_owned());
             parts.push("one more\n".to_owned());

@@ -47,6 +47,13 @@ impl Follower {
             return Growth::Text(text);
         }
         let replaced = std::fs::metadata(&self.path).is_ok_and(|meta| meta.ino() != self.inode);
+        if replaced {
+            // What came between the two looks, before the file was set aside.
+            let text = self.read_on();
+            if !text.is_empty() {
+                return Growth::Text(text);
+            }
+        }
         if replaced && let Ok(next) = Self::open(&self.path, u64::MAX) {
             *self = next;
             let text = self.read_on();
@@ -66,13 +73,18 @@ impl Follower {
         Growth::None
     }
 
-    fn read_on(&mut self) -> Vec<u8> {
+    /// The next bytes, at most so many, if they are there already.
+    pub(crate) fn read(&mut self, most: u64) -> Vec<u8> {
         let mut text = Vec::new();
         if self.file.seek(SeekFrom::Start(self.offset)).is_ok() {
-            let _ = (&self.file).take(PIECE).read_to_end(&mut text);
+            let _ = (&self.file).take(most).read_to_end(&mut text);
         }
         self.offset += text.len() as u64;
         text
+    }
+
+    fn read_on(&mut self) -> Vec<u8> {
+        self.read(PIECE)
     }
 }
 

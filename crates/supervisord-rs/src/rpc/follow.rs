@@ -34,9 +34,9 @@ impl Following {
         })
     }
 
-    /// What is there and was not given yet; nothing at its end.
-    pub(crate) fn rest(&mut self) -> Growth {
-        self.follower.next()
+    /// What is there and was not given yet, at most so many bytes.
+    pub(crate) fn there(&mut self, most: u64) -> Vec<u8> {
+        self.follower.read(most)
     }
 
     /// What comes next, whenever that is.
