@@ -2,8 +2,6 @@
 utils=/opt/supervisor-scripts/utils
 . "$utils/logging.sh"
 . "$utils/environment.sh"
-. "$utils/exit_serverless.sh"
-. "$utils/exit_portal.sh" "comfyui"
 
 # The workspace holds the editable checkout; the image's own copy serves until it is there.
 for directory in "${WORKSPACE:-/workspace}/ComfyUI" /opt/workspace-internal/ComfyUI; do

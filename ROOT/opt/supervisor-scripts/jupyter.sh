@@ -3,8 +3,6 @@
 utils=/opt/supervisor-scripts/utils
 . "$utils/logging.sh"
 . "$utils/environment.sh"
-. "$utils/exit_serverless.sh"
-. "$utils/exit_portal.sh" "jupyter"
 
 if [[ ${JUPYTER_OVERRIDE:-false} != true ]] && grep -qi jupyter /.launch 2>/dev/null; then
     echo "not started: the platform runs its own Jupyter"

@@ -2,8 +2,6 @@
 utils=/opt/supervisor-scripts/utils
 . "$utils/logging.sh"
 . "$utils/environment.sh"
-. "$utils/exit_serverless.sh"
-. "$utils/exit_portal.sh" "tensorboard"
 
 tensorboard=${TENSORBOARD_BIN:-/venv/main/bin/tensorboard}
 if [[ ! -x $tensorboard ]]; then
