@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Stdin, Told,
-    pace::{PAUSE, Pace, Turn},
+    pace::{PAUSE, Pace, Turn, USUAL},
     spawn::OurEnds,
 };
 use crate::{
@@ -236,7 +236,7 @@ impl Pump {
     /// the pipe for ever.
     async fn run(self) {
         let mut buffer = Vec::new();
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(capacity(self.pipe.get_ref()));
         loop {
             let moved = tokio::select! {
                 biased;
@@ -337,6 +337,12 @@ impl Pump {
         };
         Ok(Moved::Bytes(kept, events))
     }
+}
+
+/// How much a pipe has room for; a terminal, which is no pipe, is never left alone anyway.
+fn capacity(pipe: &OwnedFd) -> usize {
+    let size = fcntl(pipe, FcntlArg::F_GETPIPE_SZ).ok();
+    size.and_then(|size| size.try_into().ok()).unwrap_or(USUAL)
 }
 
 /// Tells the driver. Only one that has itself ended does not listen.
