@@ -118,6 +118,11 @@ impl Cleaner {
         lines
     }
 
+    /// What is left of a line that is too long to wait for its end; nothing is held back then.
+    pub(super) fn cut(&mut self) -> Vec<u8> {
+        std::mem::take(self).finish()
+    }
+
     fn put(&mut self, byte: u8, lines: &mut Vec<u8>) {
         if self.returned {
             self.returned = false;
@@ -162,7 +167,7 @@ const ESC: u8 = 0x1b;
 const BEL: u8 = 0x07;
 const DEL: u8 = 0x7f;
 /// A line longer than this is broken rather than kept in memory.
-const LONGEST_LINE: usize = 64 << 10;
+pub(super) const LONGEST_LINE: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

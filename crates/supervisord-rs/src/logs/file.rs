@@ -151,6 +151,12 @@ impl LogFile {
         Some((meta.ino(), meta.len()))
     }
 
+    /// The file that was set aside, to read on in it.
+    pub(crate) fn open_aside(&self) -> io::Result<Self> {
+        let path = suffixed(&self.path, OLD);
+        Self::open(&path, Rotation::Never, Begin::GoOn)
+    }
+
     /// Bytes that could not be written.
     pub(crate) fn lost(&self) -> u64 {
         self.lost

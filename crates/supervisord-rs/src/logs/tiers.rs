@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    clean::Cleaner,
+    clean::{Cleaner, LONGEST_LINE},
     file::{Begin, LogFile, Rotation},
     json::JsonLines,
     outlet::Outlet,
@@ -34,6 +34,10 @@ pub(crate) struct Tiers {
     read: u64,
     /// Bytes that come next out of the cleaner and that the clean file has already.
     known: u64,
+    /// Bytes since the last place where a checkpoint could be.
+    held: u64,
+    /// How many these may be: then the line is cut, so that the checkpoint is never further back.
+    longest: u64,
     checkpoint: Option<File>,
     buffer: Vec<u8>,
 }
@@ -49,6 +53,14 @@ pub(crate) struct TierPlan {
     pub(crate) json: Option<String>,
     /// Size at which a file is set aside; 0 for never.
     pub(crate) limit: u64,
+}
+
+/// Where text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Raw,
+    /// It could not be written to the raw file.
+    Elsewhere,
 }
 
 /// A place in the raw file at which the cleaner held nothing back.
@@ -77,6 +89,11 @@ impl Tiers {
             cleaner: Cleaner::default(),
             read: 0,
             known: 0,
+            held: 0,
+            longest: match plan.limit {
+                0 => u64::MAX,
+                limit => limit.max(LEAST_CUT),
+            },
             checkpoint: plan.checkpoint.as_deref().and_then(open_checkpoint),
             buffer: vec![0; PIECE],
         };
@@ -114,9 +131,7 @@ impl Tiers {
     /// Writes what was read by somebody else.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let Some(raw) = &mut self.raw else {
-            let lines = self.cleaner.clean(bytes);
-            self.put(&lines);
-            return self.settle();
+            return self.take_in(bytes, Source::Elsewhere);
         };
         let before = raw.size().unwrap_or(0);
         self.read = self.read.min(before);
@@ -126,9 +141,7 @@ impl Tiers {
             return self.derive();
         }
         // A full disk is no reason to hide the text from those who look elsewhere.
-        let lines = self.cleaner.clean(bytes);
-        self.put(&lines);
-        self.settle();
+        self.take_in(bytes, Source::Elsewhere);
     }
 
     /// Ends a run: what was held back is written.
@@ -157,39 +170,96 @@ impl Tiers {
 
     /// Reads the raw file to its end into the other tiers.
     fn derive(&mut self) {
-        loop {
-            let Some(raw) = &self.raw else { return };
-            match raw.read_at(&mut self.buffer, self.read) {
-                Ok(size) => {
-                    self.take_in(size);
-                    if size < self.buffer.len() {
-                        break;
-                    }
-                }
-                Err(_) => return,
-            }
+        if self.read_on().is_ok() {
+            self.rotate_raw();
         }
-        self.rotate_raw();
     }
 
-    /// Carries what was read into the buffer on. Between two checkpoints lies one write to the
-    /// clean file, so that a successor never has to look further back than one file that was set
-    /// aside; that is why a checkpoint follows the last line end and not only a piece that ends
-    /// with one.
-    fn take_in(&mut self, size: usize) {
-        let whole = memchr::memrchr(b'\n', &self.buffer[..size]).map_or(0, |at| at + 1);
-        let lines = self.cleaner.clean(&self.buffer[..whole]);
-        self.read += whole as u64;
-        self.put(&lines);
+    fn read_on(&mut self) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let end = loop {
+            let Some(raw) = &self.raw else { break Ok(()) };
+            match raw.read_at(&mut buffer, self.read) {
+                Ok(size) => {
+                    self.take_in(&buffer[..size], Source::Raw);
+                    if size < buffer.len() {
+                        break Ok(());
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.buffer = buffer;
+        end
+    }
+
+    /// Carries text on to the other tiers. A line that does not end is cut, and always at the same
+    /// place, as a successor counts what comes out.
+    fn take_in(&mut self, mut text: &[u8], source: Source) {
+        let longest = usize::try_from(self.longest).unwrap_or(usize::MAX);
+        while !text.is_empty() {
+            // Only the first line of a piece may be too long.
+            let piece = &text[..text.len().min(longest)];
+            let taken = match self.place_to_cut(piece) {
+                Some(at) => {
+                    let mut lines = self.cleaner.clean(&piece[..at]);
+                    lines.extend(self.cleaner.cut());
+                    self.pass(at, &lines, source);
+                    self.settle();
+                    at
+                }
+                None => {
+                    self.take_piece(piece, source);
+                    piece.len()
+                }
+            };
+            text = &text[taken..];
+        }
+    }
+
+    /// Carries a piece on. Between two checkpoints lies one write to the clean file, so that a
+    /// successor never has to look further back than one file that was set aside; that is why a
+    /// checkpoint follows the last line end and not only a piece that ends with one.
+    fn take_piece(&mut self, piece: &[u8], source: Source) {
+        let whole = memchr::memrchr(b'\n', piece).map_or(0, |at| at + 1);
+        let (whole, cut) = piece.split_at(whole);
+        let lines = self.cleaner.clean(whole);
+        self.pass(whole.len(), &lines, source);
         self.settle();
-        let lines = self.cleaner.clean(&self.buffer[whole..size]);
-        self.read += (size - whole) as u64;
-        self.put(&lines);
+        let lines = self.cleaner.clean(cut);
+        self.pass(cut.len(), &lines, source);
+    }
+
+    fn pass(&mut self, taken: usize, lines: &[u8], source: Source) {
+        if source == Source::Raw {
+            self.read += taken as u64;
+        }
+        self.held += taken as u64;
+        self.put(lines);
+    }
+
+    /// Where the line is cut that the piece goes on with, if it is too long. No character is.
+    fn place_to_cut(&self, piece: &[u8]) -> Option<usize> {
+        let room = self.longest.saturating_sub(self.held);
+        let mut at = usize::try_from(room).unwrap_or(usize::MAX);
+        if at >= piece.len() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', piece).unwrap_or(piece.len());
+        let last = at.saturating_add(LONGEST_CHARACTER);
+        while at < end.min(last) && (0x80..0xc0).contains(&piece[at]) {
+            at += 1;
+        }
+        (at < end).then_some(at)
     }
 
     /// Sets a full clean file aside and writes a checkpoint, if this is a place for one.
     fn settle(&mut self) {
-        if !self.cleaner.is_empty() || self.known > 0 {
+        if !self.cleaner.is_empty() {
+            return;
+        }
+        self.held = 0;
+        if self.known > 0 {
             return;
         }
         if let Some(clean) = &mut self.clean {
@@ -198,10 +268,15 @@ impl Tiers {
         self.remember();
     }
 
-    /// Sets a full raw file aside, between lines if that is not long to wait for.
+    /// Sets a full raw file aside, between lines if that is not long to wait for. The checkpoint is
+    /// never further back than in that file: so much text holds a place for another.
     fn rotate_raw(&mut self) {
         let Some(raw) = &mut self.raw else { return };
-        if raw.is_full() && self.cleaner.is_empty() {
+        if self.known > 0 || !raw.is_full() {
+            return;
+        }
+        let is_late = || raw.size().is_ok_and(|size| size / 2 >= self.longest);
+        if self.cleaner.is_empty() || is_late() {
             raw.rotate_if_full();
             self.read = 0;
             self.settle();
@@ -231,13 +306,24 @@ impl Tiers {
         let (Some(raw), Some(found)) = (&self.raw, found) else {
             return self.start_over();
         };
-        let is_same = raw.inode() == found.raw_inode;
-        let is_whole = raw.size().is_ok_and(|size| size >= found.raw_offset);
-        if is_same && is_whole {
-            self.read = found.raw_offset;
-            self.known = self.clean.as_ref().map_or(0, |clean| found.later(clean));
+        let is_whole = |size: u64| size >= found.raw_offset;
+        let known = self.clean.as_ref().map_or(0, |clean| found.later(clean));
+        if raw.inode() == found.raw_inode {
+            if raw.size().is_ok_and(is_whole) {
+                (self.read, self.known) = (found.raw_offset, known);
+            }
+        } else if let Some((inode, size)) = raw.aside()
+            && (inode == found.raw_inode && is_whole(size))
+            && let Ok(aside) = raw.open_aside()
+        {
+            (self.read, self.known) = (found.raw_offset, known);
+            let raw = self.raw.replace(aside);
+            // What cannot be read there is no reason to leave out what follows.
+            let _ = self.read_on();
+            (self.raw, self.read) = (raw, 0);
+            self.settle();
         }
-        // Else it was set aside or emptied since, and all of it is later than the checkpoint.
+        // Else it was emptied since, and all of it is later than the checkpoint.
         self.derive();
     }
 
@@ -329,6 +415,9 @@ fn tier(path: &Path, limit: u64, begin: Begin, lost: &mut Vec<String>) -> Option
 /// Bytes that are read at once; a pipe holds no more by default.
 const PIECE: usize = 64 << 10;
 const SIZE: usize = 32;
+/// The least at which a line is cut that does not end; the clean file has it in parts anyway.
+const LEAST_CUT: u64 = LONGEST_LINE as u64;
+const LONGEST_CHARACTER: usize = 4;
 
 #[cfg(test)]
 mod tests;

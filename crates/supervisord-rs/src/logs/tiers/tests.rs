@@ -10,6 +10,7 @@ use std::{
 struct Bench {
     dir: tempfile::TempDir,
     outlets: Outlets,
+    limit: u64,
 }
 
 impl Bench {
@@ -17,6 +18,7 @@ impl Bench {
         Self {
             dir: tempfile::tempdir().unwrap(),
             outlets: Outlets::start().unwrap(),
+            limit: 1000,
         }
     }
 
@@ -27,7 +29,7 @@ impl Bench {
             clean: at("clean"),
             checkpoint: Some(at("checkpoint")),
             json: None,
-            limit: 1000,
+            limit: self.limit,
         };
         let mut lost = Vec::new();
         let tiers = Tiers::open(&plan, self.outlets.stdout(), begin, &mut lost);
@@ -266,4 +268,95 @@ fn a_full_raw_file_is_set_aside_between_lines() {
     tiers.finish();
     let clean = bench.text("clean.old") + &bench.text("clean");
     assert_eq!(clean, format!("{line}\n").repeat(10) + "half and half\n");
+}
+
+/// Text of which every part is another: numbers, with a line end after so many of them.
+fn numbers(count: usize, per_line: usize) -> String {
+    let number = |number| match number % per_line {
+        0 => format!("{number:07}\n"),
+        _ => format!("{number:07} "),
+    };
+    (1..=count).map(number).collect()
+}
+
+const NO_LINE_END: usize = usize::MAX;
+
+/// Text without its line ends, as a line that is too long is broken somewhere.
+fn unbroken(text: &str) -> String {
+    text.replace(['\n', ' '], "")
+}
+
+#[test]
+fn the_files_are_bounded_whatever_is_written() {
+    let cases = [
+        // Not a line end anywhere.
+        (numbers(60_000, NO_LINE_END), 10_000),
+        // Line ends, and never at the end of a piece.
+        (numbers(60_000, 10), 844),
+        // A progress bar.
+        (numbers(60_000, NO_LINE_END).replace(' ', "\r"), 8 * 1001),
+    ];
+    for (text, size) in cases {
+        let mut bench = Bench::new();
+        bench.limit = LEAST_CUT;
+        let mut tiers = bench.open(Begin::Fresh);
+        for piece in text.as_bytes().chunks(size) {
+            tiers.write(piece);
+            for name in ["raw", "raw.old", "clean", "clean.old"] {
+                let length = bench.meta(name).map_or(0, |meta| meta.len());
+                assert!(length < 2 * LEAST_CUT + 20_000, "{name} has {length} bytes");
+            }
+        }
+        assert!(bench.meta("raw.old").is_some());
+    }
+}
+
+#[test]
+fn a_death_in_a_line_without_end_loses_and_doubles_nothing() {
+    let deaths = [
+        Death::RawOnly,
+        Death::BeforeRotation,
+        Death::BeforeCheckpoint,
+        Death::AfterCheckpoint,
+    ];
+    // With the last, no piece ends with a line, and each second file is set aside within one.
+    for (per_line, size) in [(NO_LINE_END, 30_001), (10, 30_001)] {
+        let text = numbers(36_000, per_line);
+        for victim in 0..text.len().div_ceil(size) {
+            for death in deaths {
+                die_in_a_line(&text, size, victim, death);
+            }
+        }
+    }
+}
+
+fn die_in_a_line(text: &str, size: usize, victim: usize, death: Death) {
+    let case = format!("pieces of {size}, {death:?} at number {victim}");
+    let pieces: Vec<_> = text.as_bytes().chunks(size).collect();
+    let whole = unbroken(text);
+    let mut bench = Bench::new();
+    bench.limit = LEAST_CUT;
+    let check = |end: bool| {
+        for name in ["raw", "clean"] {
+            let all = bench.text(&format!("{name}.old")) + &bench.text(name);
+            let all = unbroken(&all);
+            assert!(whole.contains(&all), "{name}: {case}");
+            assert!(!end || whole.ends_with(&all), "{name} at the end: {case}");
+        }
+    };
+    let mut tiers = bench.open(Begin::Fresh);
+    for piece in &pieces[..victim] {
+        Way::Written.carry(&mut tiers, piece);
+    }
+    let before = bench.before();
+    Way::Written.carry(&mut tiers, pieces[victim]);
+    drop(tiers);
+    bench.die(death, &before);
+    let mut tiers = bench.open(Begin::GoOn);
+    check(false);
+    for piece in &pieces[victim + 1..] {
+        Way::Written.carry(&mut tiers, piece);
+    }
+    tiers.finish();
+    check(true);
 }
