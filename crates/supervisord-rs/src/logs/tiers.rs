@@ -140,7 +140,9 @@ impl Tiers {
         if raw.lost() == lost {
             return self.derive();
         }
-        // A full disk is no reason to hide the text from those who look elsewhere.
+        // A full disk is no reason to hide the text from those who look elsewhere, and a part that
+        // was written is not read again.
+        self.read = raw.size().unwrap_or(before);
         self.take_in(bytes, Source::Elsewhere);
     }
 

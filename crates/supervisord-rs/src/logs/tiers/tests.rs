@@ -360,3 +360,41 @@ fn die_in_a_line(text: &str, size: usize, victim: usize, death: Death) {
     tiers.finish();
     check(true);
 }
+
+#[test]
+fn what_a_full_disk_took_a_part_of_is_not_told_twice() {
+    let program = std::env::current_exe().unwrap();
+    let test = "logs::tiers::tests::write_into_a_file_that_is_full";
+    let mut child = std::process::Command::new(program);
+    let output = child.args(["--exact", test, "--ignored"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "limits the files of its whole process, and runs in one of its own"]
+fn write_into_a_file_that_is_full() {
+    use nix::sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{SigSet, Signal},
+    };
+    let file = Resource::RLIMIT_FSIZE;
+    let (soft, hard) = getrlimit(file).unwrap();
+    let mut told = SigSet::empty();
+    told.add(Signal::SIGXFSZ);
+    told.thread_block().unwrap();
+    let bench = Bench::new();
+    let mut tiers = bench.open(Begin::Fresh);
+    // The clean file has room for what the raw one has not.
+    let line = |text: &str| format!("{text}{}\n", "\x1b[0m".repeat(10));
+    tiers.write(line("first").as_bytes());
+    tiers.write(line("second").as_bytes());
+    let size = bench.place("raw").1;
+    setrlimit(file, size + 10, hard).unwrap();
+    tiers.write(line("third").as_bytes());
+    assert_eq!(bench.place("raw").1, size + 10, "a part was written");
+    setrlimit(file, soft, hard).unwrap();
+    tiers.write(line("fourth").as_bytes());
+    assert_eq!(bench.text("clean"), "first\nsecond\nthird\nfourth\n");
+}
