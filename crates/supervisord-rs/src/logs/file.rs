@@ -171,11 +171,13 @@ impl LogFile {
         limit > 0 && self.size().is_ok_and(|size| size >= limit)
     }
 
-    /// Puts a full file aside and begins another.
-    pub(crate) fn rotate_if_full(&mut self) {
+    /// Puts a full file aside and begins another; whether there is another, which there is not where
+    /// it cannot be opened.
+    pub(crate) fn rotate_if_full(&mut self) -> bool {
         if !self.is_full() {
-            return;
+            return false;
         }
+        let before = self.inode;
         match self.rotation {
             Rotation::Never => {}
             Rotation::Numbered { backups, .. } => self.rotate(backups),
@@ -184,6 +186,7 @@ impl LogFile {
                 self.reopen();
             }
         }
+        self.inode != before
     }
 
     /// Opens the path again, after somebody moved the file away.

@@ -278,8 +278,7 @@ impl Tiers {
             return;
         }
         let is_late = || raw.size().is_ok_and(|size| size / 2 >= self.longest);
-        if self.cleaner.is_empty() || is_late() {
-            raw.rotate_if_full();
+        if (self.cleaner.is_empty() || is_late()) && raw.rotate_if_full() {
             self.read = 0;
             self.settle();
         }

@@ -398,3 +398,18 @@ fn write_into_a_file_that_is_full() {
     tiers.write(line("fourth").as_bytes());
     assert_eq!(bench.text("clean"), "first\nsecond\nthird\nfourth\n");
 }
+
+#[test]
+fn a_raw_file_that_cannot_be_set_aside_is_not_told_again() {
+    let bench = Bench::new();
+    // Nothing is renamed to it or removed for it.
+    fs::create_dir(bench.at("raw.old")).unwrap();
+    let mut tiers = bench.open(Begin::Fresh);
+    let text = fifteen_lines();
+    for (number, piece) in text.as_bytes().chunks(100).take(15).enumerate() {
+        tiers.write(piece);
+        let told = &text[..100 * (number + 1)];
+        assert_eq!(bench.text("raw"), told);
+        assert_eq!(bench.text("clean.old") + &bench.text("clean"), told);
+    }
+}
