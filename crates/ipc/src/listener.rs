@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{Gid, Group, chown};
+use nix::unistd::{Gid, chown};
 use thiserror::Error;
 use tokio::net::UnixListener;
 
@@ -138,18 +138,35 @@ fn open_to_group(path: &Path) -> io::Result<u64> {
 /// Hands `path` to group `berth` where that exists and we may; elsewhere the owner's group stays,
 /// which is narrower and therefore safe.
 fn give_to_group(path: &Path) -> io::Result<()> {
-    match Group::from_name(GROUP) {
-        Ok(Some(Group { gid, .. })) => match chown(path, None, Some(Gid::from_raw(gid.as_raw()))) {
+    match group(&fs::read_to_string("/etc/group").unwrap_or_default()) {
+        Some(gid) => match chown(path, None, Some(gid)) {
             Ok(()) | Err(nix::Error::EPERM) => Ok(()),
             Err(error) => Err(error.into()),
         },
-        Ok(None) | Err(_) => Ok(()),
+        None => Ok(()),
     }
+}
+
+/// Our group in the lines of a group file. The image puts it there; asking the name service would
+/// keep its modules in the memory of every daemon.
+fn group(lines: &str) -> Option<Gid> {
+    lines.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let gid = (fields.next()? == GROUP).then(|| fields.nth(1))??;
+        gid.parse().ok().map(Gid::from_raw)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_group_is_found_among_others() {
+        let lines = "root:x:0:\nberth-other:x:7:\nberth:x:998:user\n";
+        assert_eq!(group(lines), Some(Gid::from_raw(998)));
+        assert_eq!(group("root:x:0:\nberth:x\n"), None);
+    }
 
     #[tokio::test]
     async fn the_socket_is_for_owner_and_group_and_goes_with_its_listener() {

@@ -17,6 +17,7 @@ mod status;
 mod supervisor;
 mod tail;
 mod terminal;
+mod typed;
 
 use std::{
     io::{self, Write as _},
@@ -53,11 +54,15 @@ pub fn main() -> ExitCode {
                 false => Interruptions::Deadly,
             },
         },
+        terminal: match options.words.is_empty() {
+            true => Terminal::of_conversation(options.history),
+            false => Terminal::plain(),
+        },
         interactive: options.interactive,
         exit: 0,
     };
     if options.words.is_empty() {
-        session.converse(&options.prompt, options.history);
+        session.converse(&format!("{}> ", options.prompt));
         return ExitCode::SUCCESS;
     }
     session.command(&options.words.join(" "));
@@ -82,6 +87,7 @@ fn refuse(program: &Path, refusal: Refusal) -> ExitCode {
 #[derive(Debug)]
 pub(crate) struct Session {
     client: Client,
+    terminal: Terminal,
     /// Whether somebody is there to be asked.
     interactive: bool,
     exit: u8,
@@ -96,19 +102,15 @@ enum Next {
 
 impl Session {
     /// Reads commands until the input or the user ends.
-    fn converse(&mut self, prompt: &str, history: Option<PathBuf>) {
-        let mut terminal = Terminal::new(format!("{prompt}> "), history);
-        self.command("status");
-        loop {
-            let next = match terminal.read(&self.client) {
+    fn converse(&mut self, prompt: &str) {
+        let mut next = self.command("status");
+        while next == Next::Line {
+            next = match self.terminal.read(prompt, &self.client) {
                 Input::Line(line) => self.command(&line),
                 // An editor ends the line it was on.
-                Input::End | Input::Interrupted if terminal.edits() => Next::End,
+                Input::End | Input::Interrupted if self.terminal.edits() => Next::End,
                 Input::End | Input::Interrupted => self.interrupted(),
             };
-            if next == Next::End {
-                return;
-            }
         }
     }
 

@@ -313,6 +313,8 @@ impl Driver {
     fn fact(&mut self, fact: Fact) {
         let input = match fact {
             Fact::Exited(run, exit) => {
+                // Not when the signal came: what the program wrote before is told before.
+                self.log.debug("received SIGCHLD indicating a child quit");
                 self.ended(&run, exit);
                 Input::Exited { run, exit }
             }
@@ -352,7 +354,6 @@ impl Driver {
 
     /// Reaps children; who they were is told by their tasks, except of those that are nobody's.
     fn child_ended(&mut self) {
-        self.log.debug("received SIGCHLD indicating a child quit");
         for orphan in self.programs.reap() {
             let how = match orphan.exit {
                 Exit::Code(code) => format!("exit status {code}"),

@@ -6,7 +6,7 @@ mod oracle;
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Command, Stdio},
 };
@@ -247,6 +247,57 @@ fn a_followed_log_ends_with_ctrl_c_and_the_conversation_goes_on() {
                 ["end", "\n", 0]
             ]),
         );
+    });
+}
+
+#[test]
+fn lines_that_come_together_over_a_pipe_are_answered_at_once() {
+    both(PROGRAMS, "", |stage| {
+        let mut client = Command::new(stage.which.program("supervisorctl"))
+            .arg("-c")
+            .arg(stage.server.path("supervisord.conf"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut input = client.stdin.take().expect("its input");
+        let output = BufReader::new(client.stdout.take().expect("its output"));
+        input
+            .write_all(b"version\nversion\nversion\n")
+            .expect("it listens");
+        // The input stays open: an answer that waits for its end never comes.
+        let mut answers = output.lines().map_while(Result::ok);
+        for _ in 0..3 {
+            assert!(answers.any(|line| line.ends_with("4.3.0")));
+        }
+        drop(input);
+        assert!(client.wait().expect("it ends").success());
+    });
+}
+
+#[test]
+fn a_history_in_another_encoding_is_kept() {
+    both(PROGRAMS, "history_file={D}/history\n", |stage| {
+        let history = stage.server.path("history");
+        fs::write(&history, b"status \xff\nversion\n").expect("a history");
+        stage.play(
+            "",
+            json!([
+                ["expect", "supervisor> "],
+                ["line", "pid"],
+                ["expect", "supervisor> "],
+                ["control", "d"],
+                ["end", "\n", 0]
+            ]),
+        );
+        if stage.which == Which::Ours {
+            let kept = fs::read(&history).expect("the history");
+            let kept = String::from_utf8_lossy(&kept).into_owned();
+            assert!(
+                kept.contains("status ") && kept.ends_with("version\npid\n"),
+                "{kept:?}"
+            );
+        }
     });
 }
 

@@ -60,10 +60,12 @@ fn a_process_whose_output_did_not_arrive_is_ended_before_another_starts() {
     is_ended_before_another_starts(&[("stdin", null.as_fd())]);
 }
 
-/// More than a log may hold before it is set aside, and less than twice as much.
+/// More than a log may hold before it is set aside, and less than twice as much. It does not get
+/// ahead of the kills: it waits for the first and for the last, in the middle of a line.
 const COUNTS: &str = "[program:counts]
-command=sh -c 'i=0; while [ $i -lt 60000 ]; do echo $i a line that is long enough to fill a log \
-before the test becomes boring, and that would be seen if it came twice or not at all; \
+command=sh -c 'i=0; while [ $i -lt 60000 ]; do case $i in 20000|52000) printf $i; \
+until [ -e {D}/go$i ]; do sleep 0.02; done;; *) printf $i;; esac; echo \" a line that is long enough to fill a log \
+before the test becomes boring, and that would be seen if it came twice or not at all\"; \
 i=$((i+1)); done'
 autorestart=false
 log_tiers=true
@@ -73,16 +75,19 @@ log_tiers=true
 fn no_line_is_lost_or_told_twice_when_logs_are_set_aside_between_kills() {
     let mut bootd = Bootd::new(&COUNTS.replace("\\\n", ""));
     bootd.start();
-    for (file, size) in [
-        ("raw/counts.log", 1_000_000),
-        ("clean/counts.log.old", 0),
-        ("raw/counts.log.old", 0),
+    for (file, size, go) in [
+        ("raw/counts.log", 1_000_000, Some("go20000")),
+        ("clean/counts.log.old", 0, None),
+        ("raw/counts.log.old", 0, Some("go52000")),
     ] {
         bootd.wait(file, |bootd| {
             let meta = bootd.path(file).metadata().ok();
             meta.filter(|meta| meta.len() > size)
         });
         bootd.kill();
+        if let Some(go) = go {
+            fs::write(bootd.path(go), "").expect("a file");
+        }
         bootd.start();
     }
     bootd.wait("the end", |bootd| bootd.held.is_empty().then_some(()));

@@ -2,13 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{
-    Next, Session,
-    client::Login,
-    line::Line,
-    raised::Raised,
-    terminal::{Input, ask, ask_secret},
-};
+use super::{Next, Session, client::Login, line::Line, raised::Raised, terminal::Input};
 
 impl Session {
     /// Carries one line out.
@@ -53,8 +47,8 @@ impl Session {
             Input::Interrupted => Err(Raised::Interrupted),
         };
         let interruptions = self.client.interruptions;
-        let username = line(ask("Username:", interruptions))?;
-        let password = line(ask_secret("Password:", interruptions))?;
+        let username = line(self.terminal.ask("Username:", interruptions))?;
+        let password = line(self.terminal.ask_secret("Password:", interruptions))?;
         self.say("");
         self.client.login = Some(Login { username, password });
         self.exit = 0;

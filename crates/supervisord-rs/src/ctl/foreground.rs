@@ -43,7 +43,6 @@ impl Session {
             }
             Err(raised) => return Err(raised),
         }
-        let interrupt = Interrupt::hold().map_err(io::Error::from)?;
         self.say("==> Press Ctrl-C to exit <==");
         let outputs = ["stdout", "stderr"].map(|channel| format!("/logtail/{name}/{channel}"));
         let mut logs = Vec::new();
@@ -53,6 +52,8 @@ impl Session {
                 Err(raised) => return Err(raised),
             }
         }
+        // Only from here on: connecting can take long, and Ctrl-C ends that as it ends any program.
+        let interrupt = Interrupt::hold().map_err(io::Error::from)?;
         self.feed(name, &interrupt, logs)?;
         self.say("Exiting foreground");
         Ok(())
@@ -66,7 +67,9 @@ impl Session {
         mut logs: Vec<(String, LogStream)>,
     ) -> Result<(), Raised> {
         let stdin = io::stdin();
-        let mut typed = Typed::default();
+        if !self.send_typed(name, true)? {
+            return Ok(());
+        }
         loop {
             let mut fds: Vec<BorrowedFd<'_>> = vec![stdin.as_fd()];
             fds.extend(logs.iter().map(|(_, log)| log.as_fd()));
@@ -86,17 +89,22 @@ impl Session {
                 Some(false) | None => true,
             });
             if ready.first() == Some(&true) {
-                let is_open = typed.receive()?;
-                while let Some(line) = typed.line(is_open) {
-                    if !self.send(name, line)? {
-                        return Ok(());
-                    }
-                }
-                if !is_open {
+                let is_open = self.terminal.typed.receive()?;
+                if !self.send_typed(name, is_open)? || !is_open {
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// Sends the lines that were typed; false if the program does not run any more.
+    fn send_typed(&mut self, name: &str, is_open: bool) -> Result<bool, Raised> {
+        while let Some(line) = self.terminal.typed.line(is_open) {
+            if !self.send(name, line)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Sends a line to a program; false if it does not run any more.
@@ -118,34 +126,6 @@ impl Session {
     fn is_running(&self, name: &str) -> Result<bool, Raised> {
         let info = self.client.call("getProcessInfo", &[Value::text(name)])?;
         Ok(info.member("state").and_then(Value::as_int) == Some(RUNNING))
-    }
-}
-
-/// What was typed and not sent yet.
-#[derive(Debug, Default)]
-struct Typed(Vec<u8>);
-
-impl Typed {
-    /// Reads what is there; false at the end of the input.
-    fn receive(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 4096];
-        // Not through the buffer of the standard library: what it holds cannot be waited for.
-        let received = nix::unistd::read(io::stdin().as_fd(), &mut piece)?;
-        self.0.extend_from_slice(&piece[..received]);
-        Ok(received > 0)
-    }
-
-    /// The next line with its end. At the end of the input the last one needs none.
-    fn line(&mut self, is_open: bool) -> Option<String> {
-        let end = self.0.iter().position(|byte| *byte == b'\n');
-        let end = match end {
-            Some(end) => end + 1,
-            None if !is_open && !self.0.is_empty() => self.0.len(),
-            None => return None,
-        };
-        let line: Vec<_> = self.0.drain(..end).collect();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        Some(line.trim_end_matches('\n').to_owned() + "\n")
     }
 }
 

@@ -62,7 +62,9 @@ impl Interrupt {
         wanted.add(Signal::SIGINT);
         let mut before = SigSet::empty();
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&wanted), Some(&mut before))?;
-        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC)?;
+        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC).inspect_err(|_| {
+            let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
+        })?;
         Ok(Self { signals, before })
     }
 

@@ -2,12 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{
-    Session,
-    raised::Raised,
-    status::Info,
-    terminal::{Input, ask},
-};
+use super::{Session, raised::Raised, status::Info, terminal::Input};
 use crate::xmlrpc::Value;
 
 impl Session {
@@ -97,11 +92,11 @@ impl Session {
     }
 
     /// Whether somebody who can be asked means it.
-    fn really(&self, question: &str) -> Result<bool, Raised> {
+    fn really(&mut self, question: &str) -> Result<bool, Raised> {
         if !self.interactive {
             return Ok(true);
         }
-        match ask(question, self.client.interruptions) {
+        match self.terminal.ask(question, self.client.interruptions) {
             Input::Line(answer) => Ok(answer.to_lowercase().starts_with('y')),
             Input::End => Err(Raised::EndOfFile),
             Input::Interrupted => Err(Raised::Interrupted),

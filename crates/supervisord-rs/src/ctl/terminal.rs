@@ -17,11 +17,13 @@ use super::{
     client::Client,
     completion::Completion,
     interrupt::{Interruptions, Waited},
+    typed::Typed,
 };
 
 /// Where lines come from.
 pub(super) struct Terminal {
-    prompt: String,
+    /// What is read without an editor.
+    pub(super) typed: Typed,
     editor: Option<Editor<Completion, MemHistory>>,
     history: Option<PathBuf>,
     /// What is in the history.
@@ -37,19 +39,36 @@ pub(super) enum Input {
     Interrupted,
 }
 
+/// The editor cannot be printed.
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal")
+            .field("edits", &self.edits())
+            .field("history", &self.history)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Terminal {
-    pub(super) fn new(prompt: String, history: Option<PathBuf>) -> Self {
-        let mut terminal = Self {
-            prompt,
-            editor: None,
-            history,
-            lines: Vec::new(),
-        };
+    /// For a conversation: with editing, if there is somebody who types.
+    pub(super) fn of_conversation(history: Option<PathBuf>) -> Self {
+        let mut terminal = Self::plain();
         if io::stdin().is_terminal() && io::stdout().is_terminal() {
             terminal.editor = editor().ok();
+            terminal.history = history;
             terminal.recall();
         }
         terminal
+    }
+
+    /// For the questions of one command.
+    pub(super) fn plain() -> Self {
+        Self {
+            typed: Typed::default(),
+            editor: None,
+            history: None,
+            lines: Vec::new(),
+        }
     }
 
     /// Whether lines are edited, rather than read as they come.
@@ -57,22 +76,47 @@ impl Terminal {
         self.editor.is_some()
     }
 
-    /// Reads a line. `client` knows what names there are.
-    pub(super) fn read(&mut self, client: &Client) -> Input {
-        let Some(editor) = &mut self.editor else {
-            return ask(&self.prompt, client.interruptions);
-        };
-        if let Some(completion) = editor.helper_mut() {
+    /// Reads a command. `client` knows what names there are.
+    pub(super) fn read(&mut self, prompt: &str, client: &Client) -> Input {
+        if let Some(completion) = self.editor.as_mut().and_then(Editor::helper_mut) {
             completion.renew(client);
         }
-        match editor.readline(&self.prompt) {
-            Ok(line) => {
-                self.add(&line);
-                Input::Line(line)
-            }
-            Err(ReadlineError::Interrupted) => Input::Interrupted,
-            Err(_) => Input::End,
+        let input = self.ask(prompt, client.interruptions);
+        if let Input::Line(line) = &input {
+            self.add(line);
         }
+        input
+    }
+
+    /// Asks for a line.
+    pub(super) fn ask(&mut self, question: &str, interruptions: Interruptions) -> Input {
+        // Through the editor, which may hold what was typed ahead.
+        if let Some(editor) = &mut self.editor {
+            return match editor.readline(question) {
+                Ok(line) => Input::Line(line),
+                Err(ReadlineError::Interrupted) => Input::Interrupted,
+                Err(_) => Input::End,
+            };
+        }
+        let _ = write!(io::stdout(), "{question}").and_then(|()| io::stdout().flush());
+        self.typed.read(interruptions)
+    }
+
+    /// Asks for something that must not be seen while it is typed.
+    pub(super) fn ask_secret(&mut self, question: &str, interruptions: Interruptions) -> Input {
+        let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") else {
+            return self.ask(question, interruptions);
+        };
+        let Ok(shown) = tcgetattr(terminal.as_fd()) else {
+            return self.ask(question, interruptions);
+        };
+        let mut hidden = shown.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        let _ = tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &hidden);
+        let answer = read_secret(&terminal, question, interruptions);
+        let _ = tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &shown);
+        let _ = writeln!(&terminal);
+        answer
     }
 
     /// Takes over the history of earlier conversations: plain lines, as other programs write them.
@@ -80,8 +124,15 @@ impl Terminal {
         let Some(path) = self.history.clone() else {
             return;
         };
-        for line in std::fs::read_to_string(path).unwrap_or_default().lines() {
-            self.add(line);
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                for line in String::from_utf8_lossy(&bytes).lines() {
+                    self.add(line);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // What could not be read is not overwritten.
+            Err(_) => self.history = None,
         }
     }
 
@@ -134,36 +185,6 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(text.as_bytes())
-}
-
-/// Asks for a line.
-pub(super) fn ask(question: &str, interruptions: Interruptions) -> Input {
-    let _ = write!(io::stdout(), "{question}").and_then(|()| io::stdout().flush());
-    if interruptions.wait(io::stdin().as_fd()) == Waited::Interrupted {
-        return Input::Interrupted;
-    }
-    let mut line = String::new();
-    match io::stdin().lock().read_line(&mut line) {
-        Ok(0) | Err(_) => Input::End,
-        Ok(_) => Input::Line(line.trim_end_matches(['\n', '\r']).to_owned()),
-    }
-}
-
-/// Asks for something that must not be seen while it is typed.
-pub(super) fn ask_secret(question: &str, interruptions: Interruptions) -> Input {
-    let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") else {
-        return ask(question, interruptions);
-    };
-    let Ok(shown) = tcgetattr(terminal.as_fd()) else {
-        return ask(question, interruptions);
-    };
-    let mut hidden = shown.clone();
-    hidden.local_flags.remove(LocalFlags::ECHO);
-    let _ = tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &hidden);
-    let answer = read_secret(&terminal, question, interruptions);
-    let _ = tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &shown);
-    let _ = writeln!(&terminal);
-    answer
 }
 
 fn read_secret(mut terminal: &File, question: &str, interruptions: Interruptions) -> Input {
