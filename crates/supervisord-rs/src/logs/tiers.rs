@@ -162,7 +162,11 @@ impl Tiers {
     pub(crate) fn start_over(&mut self) {
         self.read = self.raw.as_ref().map_or(0, |raw| raw.size().unwrap_or(0));
         self.known = 0;
-        self.remember();
+        // A successor must not begin within a line of which it does not have the first half.
+        if self.cleaner.is_empty() {
+            self.held = 0;
+            self.remember();
+        }
     }
 
     pub(crate) fn lost(&self) -> u64 {
