@@ -363,22 +363,23 @@ fn die_in_a_line(text: &str, size: usize, victim: usize, death: Death) {
 
 #[test]
 fn what_a_full_disk_took_a_part_of_is_not_told_twice() {
-    let program = std::env::current_exe().unwrap();
-    let test = "logs::tiers::tests::write_into_a_file_that_is_full";
-    let mut child = std::process::Command::new(program);
-    let output = child.args(["--exact", test, "--ignored"]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-}
-
-#[test]
-#[ignore = "limits the files of its whole process, and runs in one of its own"]
-fn write_into_a_file_that_is_full() {
     use nix::sys::{
         resource::{Resource, getrlimit, setrlimit},
         signal::{SigSet, Signal},
     };
+    // The limit is one of the whole process, so that this test needs one of its own.
+    if std::env::var_os("BERTH_TEST_ALONE").is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let test = std::thread::current().name().unwrap().to_owned();
+        child.args(["--exact", &test]).env("BERTH_TEST_ALONE", "1");
+        let output = child.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+        return;
+    }
     let file = Resource::RLIMIT_FSIZE;
     let (soft, hard) = getrlimit(file).unwrap();
     let mut told = SigSet::empty();
