@@ -13,6 +13,7 @@ mod announce;
 mod handle;
 mod inherit;
 mod listening;
+mod pause;
 mod plans;
 mod programs;
 mod reload;
@@ -43,6 +44,7 @@ pub(crate) use self::{
 use self::{
     inherit::{Estate, Heirs},
     listening::Ticks,
+    pause::{Awake, missed},
     programs::Programs,
     waiting::Waiting,
 };
@@ -120,6 +122,7 @@ pub(crate) struct Driver {
     dirty: bool,
     epoch: u64,
     stop: Stop,
+    awake: Awake,
     /// What we exit with.
     code: u8,
 }
@@ -184,6 +187,7 @@ impl Driver {
             dirty: true,
             epoch: parts.epoch,
             stop: parts.tasks.stop().clone(),
+            awake: Awake::new(Instant::now()),
             code: 0,
         };
         (driver, Handle::new(request_sender, snapshot))
@@ -194,11 +198,9 @@ impl Driver {
         self.tend_channel();
         self.say_started();
         self.begin();
-        let mut awake = Instant::now();
         while self.phase != Phase::Done {
             // The last turn may have been interrupted, too.
-            let now = Instant::now();
-            self.make_up_for(missed(awake, now));
+            let now = self.step();
             // While a deadline is awaited we look in between, so that a pause is noticed that is
             // shorter than the wait; without deadlines nothing wakes us.
             let deadline = self.core.poll_timeout();
@@ -213,9 +215,10 @@ impl Driver {
                 () = self.stop.requested(), if self.phase == Phase::Serving => Turn::Lost,
                 Some(request) = self.requests.recv() => Turn::Request(request),
             };
-            awake = Instant::now();
-            self.make_up_for(wake.and_then(|wake| missed(wake, awake)));
-            self.take(turn, awake);
+            let now = Instant::now();
+            self.awake.rest(now);
+            self.make_up_for(wake.and_then(|wake| missed(wake, now)));
+            self.take(turn, now);
             self.settle();
             if std::mem::take(&mut self.over) {
                 // Removed before it is written: it may be the same file.
@@ -224,7 +227,6 @@ impl Driver {
                 pid_file = PidFile::write(&self.config.daemon, &self.log);
                 self.say_started();
                 self.begin();
-                awake = Instant::now();
             }
         }
         self.code
@@ -257,7 +259,16 @@ impl Driver {
         self.dissolve_estate();
         self.programs.clean_up();
         self.notify(Event::own(EventType::SupervisorStateChangeRunning));
+        self.awake.rest(Instant::now());
         self.settle();
+    }
+
+    /// Ends a step of a turn.
+    fn step(&mut self) -> Instant {
+        let now = Instant::now();
+        let missed = self.awake.step(now);
+        self.make_up_for(missed);
+        now
     }
 
     /// Gives the time back that all of us missed, our programs with us, because we were frozen or
@@ -275,6 +286,7 @@ impl Driver {
     fn settle(&mut self) {
         while let Some(effect) = self.core.poll_effect() {
             self.carry_out(effect);
+            self.step();
         }
         self.deliver_events();
         let changed = self.core.take_changed();
@@ -456,13 +468,6 @@ impl Driver {
 const OUT_OF_MEMORY: &str = "killed by the kernel: out of memory";
 /// How often we look while a deadline is awaited.
 const BEAT: Duration = Duration::from_millis(500);
-/// Waking later than this means that we were frozen.
-const FROZEN: Duration = Duration::from_secs(1);
-
-/// How much too late it is for something that was due, if that can only mean a pause.
-fn missed(due: Instant, now: Instant) -> Option<Duration> {
-    Some(now.saturating_duration_since(due)).filter(|late| *late > FROZEN)
-}
 
 async fn until(deadline: Option<Instant>) {
     match deadline {

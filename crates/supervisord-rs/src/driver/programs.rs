@@ -231,9 +231,10 @@ impl Programs {
             let _ = custody.bind(&mark, pid.as_raw());
         }
         log.info(&format!("spawned: '{name}' with pid {pid}"));
+        let pid = pid.as_raw();
         let life = Life {
             run: run.clone(),
-            pid: pid.as_raw(),
+            pid,
             ends: ours,
             end,
             stdout,
@@ -241,7 +242,28 @@ impl Programs {
             reading: entry.reading,
             facts: self.facts.clone(),
         };
-        self.keep(life, mark).map_err(dispatchers)
+        self.keep(life, mark.clone()).map_err(|error| {
+            self.give_up(pid, mark);
+            dispatchers(error)
+        })
+    }
+
+    /// Ends a process that was created and whose output cannot be carried, as another will be
+    /// started in its place.
+    fn give_up(&mut self, pid: i32, mark: String) {
+        let end = self.reaper.give_up(pid);
+        let custody = self.custody.clone();
+        let stop = self.tasks.stop().token();
+        self.tasks
+            .spawn("given up", info_span!("given up", pid), async move {
+                tokio::select! {
+                    _ = end => {}
+                    () = stop.cancelled() => {}
+                }
+                if let Some(custody) = custody {
+                    custody.release(&mark);
+                }
+            });
     }
 
     fn keep(&mut self, life: Life, mark: String) -> io::Result<()> {

@@ -273,15 +273,21 @@ impl Custody {
         }
     }
 
+    /// The next message that is understood. Another one is no reason to hear of no more ends.
     async fn hear(&self) -> io::Result<(Hearing, Vec<OwnedFd>)> {
-        let received = self
-            .socket
-            .async_io(Interest::READABLE, |socket| receive(socket.as_fd()));
-        let (text, fds) = received.await?;
-        if text.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        loop {
+            let received = self
+                .socket
+                .async_io(Interest::READABLE, |socket| receive(socket.as_fd()));
+            let (text, fds) = received.await?;
+            if text.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            match serde_json::from_slice(&text) {
+                Ok(hearing) => return Ok((hearing, fds)),
+                Err(error) => tracing::warn!(%error, "a message of bootd is not understood"),
+            }
         }
-        Ok((serde_json::from_slice(&text)?, fds))
     }
 }
 
@@ -395,5 +401,24 @@ mod tests {
         for (run, text) in runs.zip(told) {
             assert_eq!(text, format!(r#"{{"release":{{"run":"5/a:a/{run}"}}}}"#));
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_not_understood_does_not_end_the_channel() {
+        let kind = SockType::SeqPacket;
+        let (ours, bootd) =
+            socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let custody = Custody::adopt(&ours.into_raw_fd().to_string()).unwrap();
+        for text in [
+            r#"{"later":{"run":"5/a:a/1"}}"#,
+            "no JSON",
+            r#"{"exited":{"run":"5/a:a/1","pid":7,"exit":{"code":3}}}"#,
+        ] {
+            nix::unistd::write(&bootd, text.as_bytes()).unwrap();
+        }
+        let told = custody.told().await.unwrap();
+        assert_eq!((told.pid, told.exit), (7, Exit::Code(3)));
+        drop(bootd);
+        custody.told().await.unwrap_err();
     }
 }

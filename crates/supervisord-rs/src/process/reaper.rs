@@ -44,6 +44,16 @@ impl Reaper {
         self.expect(Pid::from_raw(pid))
     }
 
+    /// Kills a process that we created and cannot look after, with what it may have created; the
+    /// receiver gets its end.
+    pub(crate) fn give_up(&mut self, pid: i32) -> oneshot::Receiver<Exit> {
+        for scope in [Scope::Group, Scope::Leader] {
+            // It is our child and not reaped, so that there is nothing to be refused.
+            let _ = self.signal(pid, libc::SIGKILL, scope);
+        }
+        self.expect(Pid::from_raw(pid))
+    }
+
     /// Takes the end of a process that somebody else reaped for us.
     pub(crate) fn told(&mut self, pid: i32, exit: Exit) {
         self.adopted.remove(&pid);
@@ -133,4 +143,27 @@ fn wait_for_any() -> Option<(i32, Exit)> {
         false => Exit::Code(libc::WEXITSTATUS(status)),
     };
     (pid > 0).then_some((pid, exit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{os::unix::process::CommandExt as _, process::Command};
+
+    #[tokio::test]
+    async fn a_process_that_is_given_up_is_killed_and_reaped() {
+        let child = Command::new("sleep").arg("1000").process_group(0).spawn();
+        let pid = Pid::from_raw(child.unwrap().id().try_into().unwrap());
+        let mut reaper = Reaper::default();
+        drop(reaper.expect(pid));
+        let mut end = reaper.give_up(pid.as_raw());
+        let exit = loop {
+            assert!(reaper.reap().is_empty(), "it is nobody's");
+            match end.try_recv() {
+                Ok(exit) => break exit,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert!(matches!(exit, Exit::Signal { number: 9, .. }), "{exit:?}");
+    }
 }
