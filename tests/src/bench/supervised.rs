@@ -78,7 +78,7 @@ impl Supervised {
         Ok(Self {
             child,
             began,
-            log: lines_of(output),
+            log: lines_of(output, |line| !line.starts_with(b" ")),
             told,
             dir,
         })
@@ -204,21 +204,30 @@ fn hear(path: &Path) -> anyhow::Result<Receiver<Line>> {
         .write(true)
         .open(path)
         .context("open the FIFO")?;
-    Ok(lines_of(fifo))
+    Ok(lines_of(fifo, |_| true))
 }
 
-/// Reads lines in a thread of its own, so that the time of each is its arrival.
-fn lines_of(source: impl Read + Send + 'static) -> Receiver<Line> {
+/// Reads lines in a thread of its own, so that the time of each is its arrival. Those that are not
+/// `wanted` cost the reader no more than finding their end.
+fn lines_of(source: impl Read + Send + 'static, wanted: fn(&[u8]) -> bool) -> Receiver<Line> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        for text in BufReader::new(source).lines().map_while(Result::ok) {
-            let line = Line {
-                at: Instant::now(),
-                text,
-            };
-            if line.text == FAREWELL || sender.send(line).is_err() {
-                break;
+        let mut source = BufReader::with_capacity(READ_AHEAD, source);
+        let mut bytes = Vec::new();
+        while source
+            .read_until(b'\n', &mut bytes)
+            .is_ok_and(|size| size > 0)
+        {
+            if wanted(&bytes) {
+                let line = Line {
+                    at: Instant::now(),
+                    text: String::from_utf8_lossy(&bytes).trim_end().to_owned(),
+                };
+                if line.text == FAREWELL || sender.send(line).is_err() {
+                    break;
+                }
             }
+            bytes.clear();
         }
     });
     receiver
@@ -244,6 +253,7 @@ serverurl=unix://{dir}/supervisor.sock
 
 ";
 const CONFIG: &str = "supervisord.conf";
+const READ_AHEAD: usize = 256 << 10;
 const TOLD: &str = "told";
 const FAREWELL: &str = "the benchmark is over";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

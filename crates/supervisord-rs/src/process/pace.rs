@@ -54,11 +54,13 @@ impl Pace {
                 _ => Turn::Next,
             };
         }
-        self.paused = last.is_some_and(|last| now.saturating_duration_since(last) < BUSY);
-        if paused || !self.paused {
+        let is_busy = last.is_some_and(|last| now.saturating_duration_since(last) < BUSY);
+        // Right after a full turn there is hardly anything; after a pause that means a slow program.
+        if paused || !is_busy {
             self.full = 0;
         }
-        match self.paused {
+        self.paused = is_busy;
+        match is_busy {
             true => Turn::Later,
             false => Turn::Next,
         }

@@ -1,35 +1,27 @@
 //! Runs supervisorctl, the stock one or ours.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use serde_json::{Value, json};
 
-use super::{Which, server::Server, venv};
+use super::{Script, Which, server::Server};
 
 /// A supervisorctl for one server.
 #[derive(Debug)]
 pub(crate) enum Ctl {
-    Stock(Stock),
+    /// The stock one, in a process that stays.
+    Stock(Script),
     Ours,
-}
-
-/// The stock one, in a process that stays.
-#[derive(Debug)]
-pub(crate) struct Stock {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
 }
 
 impl Ctl {
     pub(crate) fn new(which: Which) -> Self {
         match which {
             Which::Ours => Self::Ours,
-            Which::Original => Self::Stock(Stock::start()),
+            Which::Original => Self::Stock(Script::start("ctl.py", &[])),
         }
     }
 
@@ -42,7 +34,10 @@ impl Ctl {
         ];
         words.extend(shell_words(&line));
         let raw = match self {
-            Self::Stock(stock) => stock.run(&words),
+            Self::Stock(stock) => {
+                stock.say(&json!(words));
+                stock.hear()
+            }
             Self::Ours => ours(&words),
         };
         let lines = |name: &str| -> Value {
@@ -52,39 +47,6 @@ impl Ctl {
                 .collect()
         };
         json!({"out": lines("out"), "err": lines("err"), "code": raw["code"]})
-    }
-}
-
-impl Stock {
-    fn start() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential/ctl.py");
-        let mut child = Command::new(venv("python"))
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python starts");
-        let input = child.stdin.take().expect("its input");
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        Self {
-            child,
-            input,
-            output,
-        }
-    }
-
-    fn run(&mut self, words: &[String]) -> Value {
-        writeln!(self.input, "{}", json!(words)).expect("it listens");
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("it answers");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{words:?}: {line:?}: {error}"))
-    }
-}
-
-impl Drop for Stock {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

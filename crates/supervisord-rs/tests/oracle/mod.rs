@@ -6,7 +6,13 @@ pub(crate) mod client;
 pub(crate) mod ctl;
 pub(crate) mod server;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use serde_json::Value;
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,4 +45,47 @@ pub(crate) fn venv(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// A Python program of tests/differential that answers a line with a line. It ends on drop.
+#[derive(Debug)]
+pub(crate) struct Script {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Script {
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+        let mut child = Command::new(venv("python"))
+            .arg(directory.join(name))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python starts");
+        Self {
+            input: child.stdin.take().expect("its input"),
+            output: BufReader::new(child.stdout.take().expect("its output")),
+            child,
+        }
+    }
+
+    pub(crate) fn say(&mut self, question: &Value) {
+        writeln!(self.input, "{question}").expect("it listens");
+    }
+
+    pub(crate) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("it answers");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -206,7 +206,8 @@ fn number_after(text: &str, name: &str) -> Option<f64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Lines of a hundred bytes, and one to know the end by. The file is there when it is complete.
+/// Lines of a hundred bytes that begin with a blank, by which they are told from those of the
+/// supervisor, and one to know the end by. The file is there when it is complete.
 fn write_lines(path: &Path) -> anyhow::Result<()> {
     let draft = path.with_extension("draft");
     let mut file = BufWriter::new(File::create(&draft).context("write the lines")?);
