@@ -153,7 +153,8 @@ fn descendants_that_left_the_process_group_are_killed_with_their_program() {
 
 #[test]
 fn a_program_that_must_not_be_lost_ends_everything_with_its_code() {
-    let mut supervisor = start(
+    let mut supervisor = Supervisor::begin(
+        ours("supervisord"),
         "[program:good]\ncommand=sleep 1000\nstartsecs=0\n\
          [program:vital]\ncommand=false\nstartretries=0\nexit_on_fatal=42\n",
     );

@@ -28,8 +28,20 @@ pub(crate) struct Said {
 }
 
 impl Supervisor {
-    /// Starts `program` on a fresh directory with `programs` as its conf.d file.
+    /// Starts `program` on a fresh directory with `programs` as its conf.d file, and waits until it
+    /// listens.
     pub(crate) fn start(program: &Path, programs: &str) -> Self {
+        let supervisor = Self::begin(program, programs);
+        let socket = supervisor.path("s.sock");
+        wait_for("the socket of supervisord", PATIENCE, || {
+            UnixStream::connect(&socket)
+        })
+        .expect("supervisord listens");
+        supervisor
+    }
+
+    /// The same without the wait, for one that may have ended before anybody looks.
+    pub(crate) fn begin(program: &Path, programs: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let at = dir.path().display();
         fs::create_dir(dir.path().join("conf.d")).expect("a fresh directory");
@@ -54,13 +66,7 @@ impl Supervisor {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("supervisord starts");
-        let supervisor = Self { dir, child };
-        let socket = supervisor.path("s.sock");
-        wait_for("the socket of supervisord", PATIENCE, || {
-            UnixStream::connect(&socket)
-        })
-        .expect("supervisord listens");
-        supervisor
+        Self { dir, child }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
