@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
-    announce::report,
+    announce::introduce,
     handle::{Action, Handle, OnMistakes, Outcome, Plan, Reopen, Request, Target, Wait},
     snapshot::{Mood, ProgramStatus, Snapshot},
 };
@@ -361,7 +361,6 @@ impl Driver {
             self.programs.note_end(&run.program, OUT_OF_MEMORY);
         }
         self.programs.ended(run, SystemTime::now());
-        self.listener_ended(run);
     }
 
     /// Reaps children; who they were is told by their tasks, except of those that are nobody's.

@@ -17,7 +17,7 @@ use tracing::{info, info_span, warn};
 use crate::{
     BOOTD_FD, SUPERVISOR_VERSION,
     config::{Config, DaemonSection, LogLevel, search_paths},
-    driver::{Driver, Handle, Parts, report},
+    driver::{Driver, Handle, Parts, introduce},
     logs::{Destinations, Files, MainLog, Outlets},
     options::{Mode, Options},
     pid_file::PidFile,
@@ -249,20 +249,6 @@ async fn take_over(
 
 fn directory(environment: &BTreeMap<String, String>, name: &str, default: &str) -> PathBuf {
     PathBuf::from(environment.get(name).map_or(default, String::as_str))
-}
-
-/// The first lines of the main log.
-fn introduce(config: &Config, log: &MainLog) {
-    report(config, None, log);
-    if Uid::current().is_root() && config.daemon.user.is_none() {
-        log.critical(
-            "Supervisor is running as root.  Privileges were not dropped because no user is \
-             specified in the config file.  If you intend to run as root, you can set user=root \
-             in the config file to avoid this message.",
-        );
-    } else if config.daemon.user.is_some() {
-        log.info(&format!("Set uid to user {} succeeded", Uid::current()));
-    }
 }
 
 /// Opens the gRPC socket. Without it the programs still run, so a failure is only told.

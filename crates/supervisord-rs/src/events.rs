@@ -9,7 +9,7 @@ mod payload;
 mod pool;
 
 pub(crate) use self::{
-    listener::{Heard, Listener},
+    listener::{Heard, Listener, ListenerState},
     payload::{Change, Event},
     pool::{Overflow, Pools},
 };

@@ -4,19 +4,10 @@
 #[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod oracle;
 
-use std::{
-    fs,
-    thread::{self, ScopedJoinHandle},
-};
+use std::thread::{self, ScopedJoinHandle};
 
-use oracle::{
-    Which,
-    allowed::Allowed,
-    ctl::Ctl,
-    server::{PATIENCE, Server},
-};
+use oracle::{Which, allowed::Allowed, ctl::Ctl, server::Server, steps::aside};
 use serde_json::{Value, json};
-use testkit::wait_for;
 
 #[path = "differential/commands.rs"]
 mod commands;
@@ -66,23 +57,10 @@ fn all_said(client: Which, server: Which, session: &Session) -> Vec<Value> {
 }
 
 fn said_to(step: &str, ctl: &mut Ctl, server: &mut Server) -> Value {
-    let words: Vec<_> = step.splitn(3, ' ').collect();
-    match words.as_slice() {
-        ["!write", file, text] => server.write(file, text),
-        ["!wait", name, state] => wait_for(&format!("{name} to be {state}"), PATIENCE, || {
-            let said = Ctl::Ours.run(server, &format!("status {name}"));
-            said.to_string().contains(state).then_some(()).ok_or(said)
-        })
-        .expect("the program gets there"),
-        ["!log", file, text] => wait_for(&format!("{text} in {file}"), PATIENCE, || {
-            let log = fs::read_to_string(server.path(file)).unwrap_or_default();
-            log.contains(text).then_some(()).ok_or(log)
-        })
-        .expect("the program says it"),
-        ["!end"] => drop(server.ended()),
-        _ => return shown(step, ctl.run(server, step.trim_start_matches(['~', '%']))),
+    match aside(step, server) {
+        true => Value::Null,
+        false => shown(step, ctl.run(server, step.trim_start_matches(['~', '%']))),
     }
-    Value::Null
 }
 
 /// What of an answer is compared.

@@ -1,5 +1,6 @@
 //! What the core announces, in the original's words.
 
+use nix::unistd::Uid;
 use supervisor_core::{Announcement, Exit, ProgramId};
 
 use super::Driver;
@@ -36,10 +37,7 @@ impl Driver {
             } => {
                 let (told, how) = (said(*exit), expectation(*expected));
                 let text = format!("exited: {} ({told}; {how})", program.name);
-                match expected {
-                    true => self.log.info(&text),
-                    false => self.log.warn(&text),
-                }
+                self.tell_end(program, &text, *expected);
             }
             Announcement::Stopped {
                 program,
@@ -47,10 +45,7 @@ impl Driver {
                 expected,
             } => {
                 let text = format!("stopped: {} ({})", program.name, said(*exit));
-                match expected {
-                    true => self.log.info(&text),
-                    false => self.log.warn(&text),
-                }
+                self.tell_end(program, &text, *expected);
             }
             Announcement::GaveUp(program) => {
                 self.log.info(&format!(
@@ -78,6 +73,14 @@ impl Driver {
 }
 
 impl Driver {
+    fn tell_end(&mut self, program: &ProgramId, text: &str, expected: bool) {
+        match expected {
+            true => self.log.info(text),
+            false => self.log.warn(text),
+        }
+        self.listener_ended(program);
+    }
+
     /// Ends everything if a program that must not be lost was given up.
     fn end_on_fatal(&mut self, program: &ProgramId) {
         let config = self.programs.config(program);
@@ -97,8 +100,22 @@ impl Driver {
     }
 }
 
+/// The first lines of the main log, also after everything began anew.
+pub(crate) fn introduce(config: &Config, log: &MainLog) {
+    report(config, None, log);
+    if Uid::current().is_root() && config.daemon.user.is_none() {
+        log.critical(
+            "Supervisor is running as root.  Privileges were not dropped because no user is \
+             specified in the config file.  If you intend to run as root, you can set user=root \
+             in the config file to avoid this message.",
+        );
+    } else if config.daemon.user.is_some() {
+        log.info(&format!("Set uid to user {} succeeded", Uid::current()));
+    }
+}
+
 /// Says what a configuration includes and what was refused of it, except what was already `known`.
-pub(crate) fn report(config: &Config, known: Option<&[Problem]>, log: &MainLog) {
+pub(super) fn report(config: &Config, known: Option<&[Problem]>, log: &MainLog) {
     if known.is_none() {
         for (level, remark) in &config.remarks {
             log.log(*level, remark);

@@ -14,7 +14,7 @@ use supervisor_core::{
 };
 use tracing::{info, info_span, warn};
 
-use super::Driver;
+use super::{Driver, programs::AutoLogs};
 use crate::{
     config::GroupConfig,
     process::{Fact, Held, since_boot},
@@ -129,7 +129,7 @@ impl Estate {
     }
 
     /// The generated names of a program's logs.
-    pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
+    pub(super) fn auto_logs(&self, program: &ProgramId) -> AutoLogs {
         let decided = self.decided.get(program);
         decided.map_or((None, None), |decided| {
             (decided.stdout_auto.clone(), decided.stderr_auto.clone())

@@ -7,7 +7,7 @@ use supervisor_core::{ProgramId, Run, StateName};
 use super::Driver;
 use crate::{
     config::{EventType, GroupConfig, GroupKind},
-    events::{Change, Event, Heard, Overflow},
+    events::{Change, Event, Heard, ListenerState, Overflow},
     process::Reading,
 };
 
@@ -149,7 +149,14 @@ impl Driver {
             match what {
                 Heard::Became(from, to) => {
                     self.log
-                        .debug(&format!("{name}: {} -> {}", from.name(), to.name()))
+                        .debug(&format!("{name}: {} -> {}", from.name(), to.name()));
+                    if to == ListenerState::Unknown {
+                        self.log.warn(&format!(
+                            "{name}: has entered the UNKNOWN state and will no longer receive \
+                             events, this usually indicates the process violated the \
+                             eventlistener protocol"
+                        ));
+                    }
                 }
                 Heard::Processed(_) => self.log.debug(&format!("{name}: event was processed")),
                 Heard::Rejected(_) => self.log.warn(&format!("{name}: event was rejected")),
@@ -162,8 +169,8 @@ impl Driver {
     }
 
     /// The event that a listener had in hand goes to another.
-    pub(super) fn listener_ended(&mut self, run: &Run) {
-        let overflows = self.pools.ended(&run.program);
+    pub(super) fn listener_ended(&mut self, program: &ProgramId) {
+        let overflows = self.pools.ended(program);
         self.tell_overflows(&overflows);
     }
 

@@ -47,7 +47,13 @@ pub(super) struct Programs {
     custody: Option<Custody>,
     /// The sockets of groups of FastCGI programs.
     sockets: BTreeMap<String, OwnedFd>,
+    /// The files that AUTO stood for in groups that were removed. A group that comes back goes on
+    /// with them, unless the configuration was read in between: the original's rule.
+    retired: BTreeMap<ProgramId, AutoLogs>,
 }
+
+/// The files that AUTO stands for on standard output and standard error.
+pub(super) type AutoLogs = (Option<PathBuf>, Option<PathBuf>);
 
 #[derive(Debug)]
 struct Entry {
@@ -84,6 +90,7 @@ impl Programs {
             reaper: Reaper::default(),
             custody: parts.custody.clone(),
             sockets: BTreeMap::new(),
+            retired: BTreeMap::new(),
         }
     }
 
@@ -91,6 +98,7 @@ impl Programs {
     pub(super) fn reset(&mut self, config: &Config) {
         self.entries.clear();
         self.sockets.clear();
+        self.retired.clear();
         self.settings.renew(config);
         self.settings.remove_auto_logs(&[]);
     }
@@ -105,13 +113,20 @@ impl Programs {
         self.settings.remove_auto_logs(&kept);
     }
 
+    /// The configuration was read: what comes has files of its own.
+    pub(super) fn renew_auto_logs(&mut self) {
+        self.retired.clear();
+    }
+
     /// Prepares for the programs of a group.
     pub(super) fn expect(&mut self, group: &GroupConfig, estate: &Estate, log: &MainLog) {
         for config in &group.programs {
             if self.entries.contains_key(&config.id) {
                 continue;
             }
-            let (stdout_auto, stderr_auto) = estate.auto_logs(&config.id);
+            let retired = self.retired.remove(&config.id);
+            let (stdout_auto, stderr_auto) =
+                retired.unwrap_or_else(|| estate.auto_logs(&config.id));
             let auto = |there: Option<PathBuf>, channel, output: &OutputConfig| {
                 if there.is_some() && output.logfile == LogTarget::Auto {
                     return there;
@@ -150,7 +165,11 @@ impl Programs {
 
     /// Forgets the programs of a group that was removed.
     pub(super) fn forget(&mut self, group: &GroupConfig) {
-        self.entries.retain(|id, _| *id.group != *group.name);
+        let is_removed = |id: &ProgramId, _: &mut Entry| *id.group == *group.name;
+        for (id, entry) in self.entries.extract_if(.., is_removed) {
+            self.retired
+                .insert(id, (entry.stdout_auto, entry.stderr_auto));
+        }
         if let (GroupKind::Fcgi(config), Some(_)) = (&group.kind, self.sockets.remove(&group.name))
         {
             socket::remove(config);
@@ -311,7 +330,7 @@ impl Programs {
     }
 
     /// The generated names of a program's logs.
-    pub(super) fn auto_logs(&self, program: &ProgramId) -> (Option<PathBuf>, Option<PathBuf>) {
+    pub(super) fn auto_logs(&self, program: &ProgramId) -> AutoLogs {
         let entry = self.entries.get(program);
         entry.map_or((None, None), |entry| {
             (entry.stdout_auto.clone(), entry.stderr_auto.clone())

@@ -7,7 +7,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Driver, Phase, Plan, Reopen, report};
+use super::{
+    Driver, Phase, Plan, Reopen,
+    announce::{introduce, report},
+};
 use crate::{
     config::{Config, GroupConfig, Problem, ProblemKind, difference},
     fault::{Fault, FaultCode},
@@ -22,6 +25,7 @@ impl Driver {
         keep_what_runs(&mut config, self.active.values());
         report(&config, Some(&self.config.problems), &self.log);
         self.config = config;
+        self.programs.renew_auto_logs();
         self.dirty = true;
         let difference = difference(self.active.values(), &self.config.groups);
         let wanted = |name: &String| self.config.groups.iter().find(|group| group.name == *name);
@@ -50,7 +54,7 @@ impl Driver {
         match self.load() {
             Ok(config) => {
                 self.log.replace(&config.daemon, self.programs.outlets());
-                report(&config, None, &self.log);
+                introduce(&config, &self.log);
                 self.config = config;
                 self.reopen_servers().await;
             }
@@ -60,7 +64,7 @@ impl Driver {
         self.core = mem::take(&mut self.core).successor();
         self.active.clear();
         self.programs.reset(&self.config);
-        self.pools.rename(&self.config.daemon.identifier);
+        self.pools.reset(&self.config.daemon.identifier);
         self.phase = Phase::Serving;
         self.dirty = true;
     }

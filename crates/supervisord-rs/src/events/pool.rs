@@ -1,9 +1,6 @@
 //! Pools of listeners, their queues, and who gets which event.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use supervisor_core::ProgramId;
 
@@ -13,7 +10,8 @@ use crate::config::{EventType, ListenerConfig};
 /// All pools.
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
-    pools: BTreeMap<String, Pool>,
+    /// In the order in which they were added, in which they are told.
+    pools: Vec<Pool>,
     /// The number of the next event that any pool takes.
     next: u64,
     identifier: String,
@@ -22,6 +20,7 @@ pub(crate) struct Pools {
 /// One group of listeners.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    name: String,
     config: ListenerConfig,
     queue: VecDeque<Queued>,
     next: u64,
@@ -72,8 +71,9 @@ impl Pools {
         }
     }
 
-    /// Tells listeners another identifier of this supervisor.
-    pub(crate) fn rename(&mut self, identifier: &str) {
+    /// Begins anew without pools, perhaps under another identifier; the numbers go on.
+    pub(crate) fn reset(&mut self, identifier: &str) {
+        self.pools.clear();
         identifier.clone_into(&mut self.identifier);
     }
 
@@ -85,22 +85,23 @@ impl Pools {
         members: impl Iterator<Item = ProgramId>,
     ) {
         let pool = Pool {
+            name: name.to_owned(),
             config,
             queue: VecDeque::new(),
             next: 0,
             members: members.map(|id| (id, Listener::default())).collect(),
         };
-        self.pools.insert(name.to_owned(), pool);
+        self.pools.push(pool);
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        self.pools.remove(name);
+        self.pools.retain(|pool| pool.name != name);
     }
 
     /// Whether anybody would hear of events of this type.
     pub(crate) fn want(&self, kind: EventType) -> bool {
         self.pools
-            .values()
+            .iter()
             .any(|pool| kind.matches(&pool.config.events))
     }
 
@@ -113,7 +114,7 @@ impl Pools {
         let serial = self.next;
         self.next += 1;
         let mut overflows = Vec::new();
-        for (name, pool) in &mut self.pools {
+        for pool in &mut self.pools {
             if event.kind.matches(&pool.config.events) {
                 let queued = Queued {
                     event: Arc::clone(&event),
@@ -121,7 +122,7 @@ impl Pools {
                     pool_serial: pool.next,
                 };
                 pool.next += 1;
-                overflows.extend(pool.put(name, queued, End::Back));
+                overflows.extend(pool.put(queued, End::Back));
             }
         }
         overflows
@@ -165,7 +166,7 @@ impl Pools {
     /// `running`.
     pub(crate) fn deliveries(&mut self, running: impl Fn(&ProgramId) -> bool) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        for (name, pool) in &mut self.pools {
+        for pool in &mut self.pools {
             while let Some(queued) = pool.queue.front() {
                 let free = pool
                     .members
@@ -176,7 +177,7 @@ impl Pools {
                 };
                 deliveries.push(Delivery {
                     program: id.clone(),
-                    text: envelope(&self.identifier, name, queued),
+                    text: envelope(&self.identifier, &pool.name, queued),
                 });
                 listener.give(queued.clone());
                 pool.queue.pop_front();
@@ -186,14 +187,18 @@ impl Pools {
     }
 
     fn give_back(&mut self, program: &ProgramId, event: Queued) -> Vec<Overflow> {
-        let pool = self.pools.get_mut(&*program.group);
-        pool.and_then(|pool| pool.put(&program.group, event, End::Front))
+        let pool = self.pool(&program.group);
+        pool.and_then(|pool| pool.put(event, End::Front))
             .into_iter()
             .collect()
     }
 
+    fn pool(&mut self, name: &str) -> Option<&mut Pool> {
+        self.pools.iter_mut().find(|pool| pool.name == name)
+    }
+
     fn listener(&mut self, program: &ProgramId) -> Option<&mut Listener> {
-        let pool = self.pools.get_mut(&*program.group)?;
+        let pool = self.pool(&program.group)?;
         let member = pool.members.iter_mut().find(|(id, _)| id == program);
         member.map(|(_, listener)| listener)
     }
@@ -207,7 +212,7 @@ enum End {
 }
 
 impl Pool {
-    fn put(&mut self, name: &str, queued: Queued, end: End) -> Option<Overflow> {
+    fn put(&mut self, queued: Queued, end: End) -> Option<Overflow> {
         let dropped = (self.queue.len() >= self.config.buffer_size)
             .then(|| self.queue.pop_front())
             .flatten();
@@ -216,7 +221,7 @@ impl Pool {
             End::Back => self.queue.push_back(queued),
         }
         dropped.map(|dropped| Overflow {
-            pool: name.to_owned(),
+            pool: self.name.clone(),
             serial: dropped.serial,
         })
     }
@@ -242,13 +247,16 @@ mod tests {
     fn pools(size: usize) -> (Pools, ProgramId) {
         let id = ProgramId::new("pool", "one");
         let mut pools = Pools::new("supervisor");
-        let config = ListenerConfig {
+        pools.add("pool", config(size), [id.clone()].into_iter());
+        (pools, id)
+    }
+
+    fn config(size: usize) -> ListenerConfig {
+        ListenerConfig {
             events: [EventType::Tick].into(),
             buffer_size: size,
             result_handler: String::new(),
-        };
-        pools.add("pool", config, [id.clone()].into_iter());
-        (pools, id)
+        }
     }
 
     fn tick(pools: &mut Pools, at: u64) -> Vec<Overflow> {
@@ -309,6 +317,24 @@ mod tests {
         tick(&mut pools, 5);
         pools.hear(&id, b"READY\n");
         assert!(pools.deliveries(|_| true)[0].text.contains("serial:0 pool"));
+    }
+
+    #[test]
+    fn what_begins_anew_has_no_pools_of_before_but_goes_on_counting() {
+        let (mut pools, id) = pools(10);
+        tick(&mut pools, 5);
+        pools.reset("other");
+        assert!(!pools.want(EventType::Tick5));
+        pools.add("pool", config(10), [id.clone()].into_iter());
+        tick(&mut pools, 10);
+        pools.hear(&id, b"READY\n");
+        let deliveries = pools.deliveries(|_| true);
+        assert_eq!(deliveries.len(), 1);
+        assert!(
+            deliveries[0]
+                .text
+                .starts_with("ver:3.0 server:other serial:1 pool:pool poolserial:0 ")
+        );
     }
 
     #[test]

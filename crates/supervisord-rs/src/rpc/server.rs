@@ -14,7 +14,7 @@ use super::{
     site::Site,
 };
 use crate::{
-    config::{Config, InetServer, UnixServer},
+    config::{Config, Credentials, InetServer, UnixServer},
     driver::{Handle, Reopen},
     logs::MainLog,
 };
@@ -50,6 +50,16 @@ struct Place {
 enum Address {
     Inet(InetServer),
     Unix(UnixServer),
+}
+
+impl Address {
+    /// The section it is configured in, and who may use it.
+    fn parts(&self) -> (&str, Option<&Credentials>) {
+        match self {
+            Self::Inet(server) => (&server.section, server.credentials.as_ref()),
+            Self::Unix(server) => (&server.section, server.credentials.as_ref()),
+        }
+    }
 }
 
 impl Servers {
@@ -133,6 +143,7 @@ impl Servers {
         let mut doors = Vec::new();
         for place in self.wanted() {
             if self.open.iter().any(|open| open.place == place) {
+                self.introduce(&place);
                 continue;
             }
             let door = match &place.address {
@@ -148,19 +159,22 @@ impl Servers {
         Ok(())
     }
 
-    fn serve(&self, door: Door, place: Place) -> Open {
-        let (section, credentials) = match &place.address {
-            Address::Inet(server) => (server.section.clone(), server.credentials.clone()),
-            Address::Unix(server) => (server.section.clone(), server.credentials.clone()),
-        };
+    /// The lines of the original about one server.
+    fn introduce(&self, place: &Place) {
         if place.rpc {
             self.log.info("RPC interface 'supervisor' initialized");
         }
-        if credentials.is_none() {
+        if let (section, None) = place.address.parts() {
             self.log.critical(&format!(
                 "Server '{section}' running without any HTTP authentication checking"
             ));
         }
+    }
+
+    fn serve(&self, door: Door, place: Place) -> Open {
+        self.introduce(&place);
+        let (section, credentials) = place.address.parts();
+        let (section, credentials) = (section.to_owned(), credentials.cloned());
         let methods = Methods {
             handle: self.handle.clone(),
             log: self.log.clone(),

@@ -110,6 +110,12 @@ fn differences(at: &str, a: &Value, b: &Value, found: &mut Vec<(String, String, 
                 differences(&format!("{at}.{name}"), value, &b[name], found);
             }
         }
+        (Value::Array(a), Value::Array(b)) if a.iter().chain(b).all(Value::is_string) => {
+            for (index, a, b) in hunks(a, b) {
+                let joined = |lines: &[Value]| lines.iter().map(plain).collect::<String>();
+                found.push((format!("{at}[{index}]"), joined(a), joined(b)));
+            }
+        }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             for (index, (a, b)) in a.iter().zip(b).enumerate() {
                 differences(&format!("{at}[{index}]"), a, b, found);
@@ -118,6 +124,37 @@ fn differences(at: &str, a: &Value, b: &Value, found: &mut Vec<(String, String, 
         (a, b) if a != b => found.push((at.to_owned(), plain(a), plain(b))),
         _ => {}
     }
+}
+
+/// Runs of lines that are only in one of two texts, each with its place in the first.
+fn hunks<'a>(a: &'a [Value], b: &'a [Value]) -> Vec<(usize, &'a [Value], &'a [Value])> {
+    // How many lines the rests from (i, j) on have in common.
+    let mut common = vec![vec![0_usize; b.len() + 1]; a.len() + 1];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            common[i][j] = match a[i] == b[j] {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let mut hunks = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() || j < b.len() {
+        let (from, since) = (i, j);
+        while (i < a.len() || j < b.len()) && !(i < a.len() && j < b.len() && a[i] == b[j]) {
+            match j == b.len() || i < a.len() && common[i + 1][j] >= common[i][j + 1] {
+                true => i += 1,
+                false => j += 1,
+            }
+        }
+        if (from, since) != (i, j) {
+            hunks.push((from, &a[from..i], &b[since..j]));
+        }
+        i += 1;
+        j += 1;
+    }
+    hunks
 }
 
 fn plain(value: &Value) -> String {

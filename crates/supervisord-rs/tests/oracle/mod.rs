@@ -5,6 +5,7 @@ pub(crate) mod allowed;
 pub(crate) mod client;
 pub(crate) mod ctl;
 pub(crate) mod server;
+pub(crate) mod steps;
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

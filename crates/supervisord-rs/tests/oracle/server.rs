@@ -45,6 +45,7 @@ impl Server {
         let write = |name: &str, text: &str| write(dir.path(), name, text);
         write("supervisord.conf", &main_file(setup));
         write("conf.d/programs.conf", setup.programs);
+        write("puppet.sh", "while read -r line; do eval \"$line\"; done\n");
         write("not-executable", "");
         write(
             "late.sh",
