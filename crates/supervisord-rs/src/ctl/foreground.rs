@@ -43,18 +43,13 @@ impl Session {
             }
             Err(raised) => return Err(raised),
         }
-        self.say("==> Press Ctrl-C to exit <==");
         let outputs = ["stdout", "stderr"].map(|channel| format!("/logtail/{name}/{channel}"));
-        let mut logs = Vec::new();
-        for path in outputs {
-            match LogStream::open(&self.client, &path) {
-                Ok(log) => logs.push((path, log)),
-                Err(raised) => return Err(raised),
-            }
-        }
+        let open = |path: String| LogStream::open(&self.client, &path).map(|log| (path, log));
+        let logs: Result<Vec<_>, _> = outputs.into_iter().map(open).collect();
         // Only from here on: connecting can take long, and Ctrl-C ends that as it ends any program.
         let interrupt = Interrupt::hold().map_err(io::Error::from)?;
-        self.feed(name, &interrupt, logs)?;
+        self.say("==> Press Ctrl-C to exit <==");
+        self.feed(name, &interrupt, logs?)?;
         self.say("Exiting foreground");
         Ok(())
     }

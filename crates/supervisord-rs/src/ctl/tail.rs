@@ -126,16 +126,17 @@ impl Session {
 
     /// Shows a log until it or the patience of the user ends. What goes wrong changes no exit code.
     fn follow(&mut self, path: &str) -> Result<(), Raised> {
+        let log = LogStream::open(&self.client, path);
+        // Only from here on: connecting can take long, and Ctrl-C ends that as it ends any program.
+        let interrupt = Interrupt::hold().map_err(io::Error::from)?;
         self.say("==> Press Ctrl-C to exit <==");
-        let mut log = match LogStream::open(&self.client, path) {
+        let mut log = match log {
             Ok(log) => log,
             Err(raised) => {
                 self.tell_no_log(path, &NoLog::Raised(raised));
                 return Ok(());
             }
         };
-        // Only from here on: connecting can take long, and Ctrl-C ends that as it ends any program.
-        let interrupt = Interrupt::hold().map_err(io::Error::from)?;
         loop {
             let ready = {
                 use std::os::fd::AsFd as _;

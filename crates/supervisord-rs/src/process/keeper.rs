@@ -105,12 +105,11 @@ impl Process {
             facts,
         } = life;
         let stdin = ends.stdin.map(Stdin::open).transpose()?;
-        let (stdin, writer) = stdin.unzip();
         let stdout = Arc::new(Mutex::new(stdout));
         let stderr = Arc::new(Mutex::new(stderr));
         let process = Self {
             pid,
-            stdin,
+            stdin: stdin.clone(),
             sinks: vec![Arc::clone(&stdout), Arc::clone(&stderr)],
         };
         let ended = CancellationToken::new();
@@ -132,12 +131,15 @@ impl Process {
         // hold, twice where it was moved: its parts are boxed, and so is what is rare.
         let output = Box::pin(output.run());
         let errors = errors.map(|errors| Box::pin(errors.run()));
-        let written = writer.map(|writer| Box::pin(writer.run(ended.clone())));
+        let written = stdin.clone().map(|stdin| Box::pin(stdin.carry()));
         let future = async move {
             let watch = async {
                 // The reaper that is gone took the status with it.
                 let exit = end.await.unwrap_or(LOST);
                 ended.cancel();
+                if let Some(stdin) = stdin {
+                    stdin.close();
+                }
                 exit
             };
             let errors = async {
@@ -370,10 +372,16 @@ async fn says_ready(pipe: &AsyncFd<OwnedFd>, ended: &CancellationToken) -> bool 
     }
 }
 
-/// Makes a descriptor of ours one that the runtime watches.
-pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+/// Makes a descriptor of ours one that nobody waits on.
+pub(super) fn unblocked(fd: OwnedFd) -> io::Result<OwnedFd> {
     let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(fd)
+}
+
+/// Makes a descriptor of ours one that the runtime watches.
+pub(super) fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = unblocked(fd)?;
     debug_assert!(
         fd.as_raw_fd() > 2,
         "our own standard descriptors are not a program's"

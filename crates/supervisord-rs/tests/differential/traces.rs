@@ -147,6 +147,7 @@ autostart=false
 [program:nowhere]
 command=sleep 1000
 directory={D}/nowhere
+startsecs=10
 startretries=0
 autostart=false
 stdout_logfile={D}/nowhere.log
@@ -208,6 +209,7 @@ const STATE_STEPS: &[&str] = &[
     "stop exits",
     "start exits",
     "!log heard-until-then serial:47",
+    "!twice exits.log ready",
     "!look before the end",
     "shutdown",
     "!end",
