@@ -6,6 +6,7 @@ mod bootd;
 use std::{
     fs::{self, File},
     io,
+    net::TcpStream,
     os::{
         fd::{AsFd as _, BorrowedFd},
         unix::{net::UnixStream, process::CommandExt as _},
@@ -181,4 +182,32 @@ fn fastcgi_programs_keep_their_one_socket_over_a_death_of_the_supervisor() {
             .1
             .contains("Creating socket")
     );
+}
+
+#[test]
+fn a_fastcgi_group_that_comes_back_has_its_port_though_bootd_still_holds_the_socket() {
+    let port = testkit::free_port();
+    let mut bootd = Bootd::new(&format!(
+        "[fcgi-program:f]\ncommand=sleep 1000\nsocket=tcp://127.0.0.1:{port}\nstartsecs=0\n"
+    ));
+    bootd.start();
+    let one = bootd.wait("the process", |bootd| {
+        bootd.held.first().map(|held| held.pid)
+    });
+    bootd.wait("the program", |bootd| {
+        bootd.ctl("status f:f").contains("RUNNING").then_some(())
+    });
+    // Nothing that is said to bootd is read by it meanwhile.
+    for line in ["stop f:f", "remove f", "add f"] {
+        let said = bootd.ctl(line);
+        assert!(!said.contains("ERROR"), "{line}: {said}");
+    }
+    bootd.wait("the next process", |bootd| {
+        let next = bootd.held.iter().find(|held| held.pid != one);
+        next.map(drop)
+    });
+    let log = bootd.read("main.log");
+    assert_eq!(log.matches("Creating socket").count(), 2, "{log}");
+    assert!(!log.contains("in use"), "{log}");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
 }

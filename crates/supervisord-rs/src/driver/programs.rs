@@ -5,7 +5,7 @@ mod check;
 
 use std::{
     collections::{BTreeMap, btree_map},
-    io,
+    io, mem,
     os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
@@ -97,7 +97,9 @@ impl Programs {
     /// Forgets everything and takes on another configuration.
     pub(super) fn reset(&mut self, config: &Config) {
         self.entries.clear();
-        self.sockets.clear();
+        for (_, socket) in mem::take(&mut self.sockets) {
+            socket::end(&socket);
+        }
         self.retired.clear();
         self.settings.renew(config);
         self.settings.remove_auto_logs(&[]);
@@ -170,8 +172,10 @@ impl Programs {
             self.retired
                 .insert(id, (entry.stdout_auto, entry.stderr_auto));
         }
-        if let (GroupKind::Fcgi(config), Some(_)) = (&group.kind, self.sockets.remove(&group.name))
+        if let (GroupKind::Fcgi(config), Some(socket)) =
+            (&group.kind, self.sockets.remove(&group.name))
         {
+            socket::end(&socket);
             socket::remove(config);
         }
     }

@@ -13,8 +13,8 @@ use std::{
 use nix::{
     libc,
     sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrLike as _, UnixAddr, bind,
-        getsockname, listen, setsockopt, socket, sockopt,
+        AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrIn, SockaddrLike as _,
+        UnixAddr, bind, getsockname, listen, setsockopt, shutdown, socket, sockopt,
     },
 };
 
@@ -69,6 +69,12 @@ pub(crate) fn is_at(fd: &OwnedFd, config: &SocketConfig) -> bool {
         SocketAddress::Unix(path) => getsockname::<UnixAddr>(fd.as_raw_fd())
             .is_ok_and(|there| there.path() == Some(path.as_path())),
     }
+}
+
+/// Ends a socket that nobody uses any more. Others may hold it a moment longer, which must not keep
+/// the next one from its address.
+pub(crate) fn end(socket: &OwnedFd) {
+    let _ = shutdown(socket.as_raw_fd(), Shutdown::Both);
 }
 
 /// Removes the file of a socket that nobody uses any more.
