@@ -73,6 +73,11 @@ fn stock_supervisorctl_shows_every_program_and_ours_prints_the_same() -> Result<
         version.stdout,
         instance.exec(&["supervisorctl", "version"])?.stdout
     );
+    // So is what else comes with Supervisor.
+    let sample = instance.exec(&["echo_supervisord_conf"])?;
+    assert!(sample.stdout.starts_with("; Sample supervisor config file"));
+    let usage = instance.exec(&["pidproxy"])?;
+    assert!(format!("{}{}", usage.stdout, usage.stderr).contains("Usage: pidproxy"));
     Ok(())
 }
 
