@@ -27,6 +27,8 @@ pub struct Options {
     pub env: BTreeMap<String, String>,
     /// Files to put over `ROOT/`: path inside, text, executable.
     pub files: Vec<(String, String, bool)>,
+    /// Directories to copy inside: where from, path inside.
+    pub directories: Vec<(PathBuf, String)>,
     /// Whether the platform's variables are left out, as in a plain container.
     pub plain: bool,
 }
@@ -50,6 +52,13 @@ impl Options {
     #[must_use]
     pub fn script(mut self, path: &str, text: &str) -> Self {
         self.files.push((path.to_owned(), text.to_owned(), true));
+        self
+    }
+
+    /// Copies a directory inside.
+    #[must_use]
+    pub fn directory(mut self, source: PathBuf, path: &str) -> Self {
+        self.directories.push((source, path.to_owned()));
         self
     }
 
@@ -86,6 +95,9 @@ impl Options {
         }
         for (path, text, executable) in &self.files {
             builder = builder.file(path, text, *executable);
+        }
+        for (source, path) in &self.directories {
+            builder = builder.copy(source, path);
         }
         let sandbox = builder.start().context("failed to start the sandbox")?;
         let instance = Instance { sandbox, token };

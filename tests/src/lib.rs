@@ -3,6 +3,7 @@
 //! [`Instance`] boots release binaries and `ROOT/` in a sandbox and talks to them as people do:
 //! curl and a browser from outside, `grpcurl` and stock `supervisorctl` from inside.
 
+mod comfyui;
 mod instance;
 mod outside;
 

@@ -4,6 +4,7 @@
 
 mod alone;
 mod bad_input;
+mod comfyui;
 mod extensions;
 mod front_door;
 mod programs;
