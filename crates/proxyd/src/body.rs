@@ -10,22 +10,49 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::connection::Stream;
+
 /// A message body.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub(crate) struct Body {
+    source: Source,
+    /// Open for as long as the body lives.
+    stream: Option<Stream>,
+}
+
+#[derive(Debug)]
+enum Source {
     Bytes(Option<Bytes>),
     Stream(Incoming),
 }
 
 impl Body {
     pub(crate) fn empty() -> Self {
-        Self::Bytes(None)
+        Self::of(Source::Bytes(None))
+    }
+
+    fn of(source: Source) -> Self {
+        Self {
+            source,
+            stream: None,
+        }
+    }
+
+    /// Keeps a stream open until the body has ended.
+    pub(crate) fn hold(&mut self, stream: Stream) {
+        self.stream = Some(stream);
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::Bytes(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        Self::of(Source::Bytes(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(stream: Incoming) -> Self {
+        Self::of(Source::Stream(stream))
     }
 }
 
@@ -37,25 +64,25 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut *self {
-            Self::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => Pin::new(stream).poll_frame(context),
+        match &mut self.source {
+            Source::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Stream(stream) => Pin::new(stream).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Bytes(bytes) => bytes.is_none(),
-            Self::Stream(stream) => stream.is_end_stream(),
+        match &self.source {
+            Source::Bytes(bytes) => bytes.is_none(),
+            Source::Stream(stream) => stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Bytes(bytes) => {
+        match &self.source {
+            Source::Bytes(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Self::Stream(stream) => stream.size_hint(),
+            Source::Stream(stream) => stream.size_hint(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
     request::Parts,
     uri::{PathAndQuery, Scheme},
 };
@@ -17,11 +17,11 @@ use crate::{
     connection::Connection,
     forward::{self, Hop},
     gate,
-    head::{self, AMBIGUOUS, Head, Kind, Rejection},
+    head::{self, AMBIGUOUS, Handshake, Head, Kind, Rejection},
     port::Target,
     responses::{self, Attempt, Audience},
     upstream::{Failure, Repeat},
-    websocket,
+    websocket::{self, Key},
 };
 
 /// Answers a request: by the app behind the port if it may pass, otherwise by ourselves.
@@ -69,7 +69,7 @@ async fn decide(
         method: &parts.method,
         target: target_of(parts),
         headers: &parts.headers,
-        websocket: head.kind == Kind::WebSocket,
+        websocket: matches!(head.kind, Kind::WebSocket(_)),
         origin: head.origin,
     };
     let gate = &connection.front.gate;
@@ -86,6 +86,10 @@ async fn decide(
         Decision::Admit(admission) => {
             let start_session = admission.start_session;
             let exchange = Exchange {
+                key: match head.kind {
+                    Kind::WebSocket(Handshake::Connect) => Key::random(),
+                    Kind::WebSocket(Handshake::Upgrade) | Kind::Plain => None,
+                },
                 connection,
                 parts,
                 head,
@@ -109,6 +113,8 @@ struct Exchange<'a> {
     head: Head<'a>,
     target: &'a Target,
     admission: &'a Admission,
+    /// What a WebSocket over HTTP/2 lacks.
+    key: Option<Key>,
 }
 
 impl Exchange<'_> {
@@ -117,15 +123,19 @@ impl Exchange<'_> {
             return responses::problem(StatusCode::BAD_REQUEST, "the request target is malformed");
         };
         let empty = body.is_end_stream();
-        let repeat = if empty && is_idempotent(&self.parts.method) {
+        let method = match self.head.kind {
+            Kind::WebSocket(_) => Method::GET,
+            Kind::Plain => self.parts.method.clone(),
+        };
+        let repeat = if empty && is_idempotent(&method) {
             Repeat::Once
         } else {
             Repeat::Never
         };
         let mut body = Some(body).filter(|_| !empty);
         let build = || {
-            let mut request = Request::new(body.take().map_or_else(Body::empty, Body::Stream));
-            *request.method_mut() = self.parts.method.clone();
+            let mut request = Request::new(body.take().map_or_else(Body::empty, Body::from));
+            *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = self.headers();
             request
@@ -170,9 +180,13 @@ impl Exchange<'_> {
             admission: self.admission,
             cookie: gate.cookie(),
         };
-        forward::request(&self.parts.headers, &hop, |value| {
+        let mut headers = forward::request(&self.parts.headers, &hop, |value| {
             gate.access.credentials.accepts_token(value)
-        })
+        });
+        if let Some(key) = &self.key {
+            key.ask(&mut headers);
+        }
+        headers
     }
 
     fn pass_back(
@@ -185,23 +199,29 @@ impl Exchange<'_> {
         forward::response(response.headers_mut(), self.target.inside.as_str());
         *response.version_mut() = Version::HTTP_11;
         if !switched {
-            return response.map(Body::Stream);
+            return response.map(Body::from);
         }
-        let (Kind::WebSocket, true, Some(client)) = (self.head.kind, websocket, upgrade) else {
+        let answered = match &self.key {
+            Some(key) => key.is_answered(response.headers_mut()),
+            // The client looks at the proof itself.
+            None => true,
+        };
+        let (Kind::WebSocket(handshake), true, Some(client)) =
+            (self.head.kind, websocket && answered, upgrade)
+        else {
             return self.not_ready(Failure::Broken);
         };
-        // From here on the client's bytes are no HTTP.
-        self.connection.verdict.switch_off();
         websocket::start(self.connection, client, hyper::upgrade::on(&mut response));
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONNECTION,
-            header::HeaderValue::from_static("Upgrade"),
-        );
-        headers.insert(
-            header::UPGRADE,
-            header::HeaderValue::from_static("websocket"),
-        );
+        match handshake {
+            Handshake::Connect => *response.status_mut() = StatusCode::OK,
+            Handshake::Upgrade => {
+                // From here on the client's bytes are no HTTP.
+                self.connection.verdict.switch_off();
+                let headers = response.headers_mut();
+                headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            }
+        }
         response.map(|_| Body::empty())
     }
 

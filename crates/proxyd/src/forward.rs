@@ -41,6 +41,7 @@ pub(crate) fn request(
 ) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(headers.len() + 8);
     let named = connection_options(headers);
+    let mut cookie = None;
     for (name, value) in headers {
         let text = name.as_str();
         if is_hop_by_hop(text) || claims_identity(text) || named.iter().any(|n| n == text) {
@@ -48,7 +49,10 @@ pub(crate) fn request(
         }
         let value = match text {
             "host" | "expect" => None,
-            "cookie" => cookies::without(value, hop.cookie),
+            "cookie" => {
+                cookie = cookies::joined(cookie, cookies::without(value, hop.cookie));
+                None
+            }
             "authorization" if hop.admission.strip_authorization => None,
             "origin" if hop.origin == Origin::Same => inside_url(hop, ""),
             "referer" => referer(value, hop, &is_ours),
@@ -58,6 +62,9 @@ pub(crate) fn request(
         if let Some(value) = value {
             out.append(name, value);
         }
+    }
+    if let Some(cookie) = cookie {
+        out.insert(header::COOKIE, cookie);
     }
     add_ours(&mut out, hop);
     out
@@ -142,7 +149,7 @@ fn add_ours(out: &mut HeaderMap, hop: &Hop<'_>) {
     out.insert(X_FORWARDED_FOR, hop.peer.value.clone());
     out.insert(X_REAL_IP, hop.peer.value.clone());
     out.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if hop.kind == Kind::WebSocket {
+    if let Kind::WebSocket(_) = hop.kind {
         out.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         out.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }

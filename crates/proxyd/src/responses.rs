@@ -253,7 +253,9 @@ const SCRIPT: &str = include_str!("../pages/not-ready.js");
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use http_body::Body as _;
+    use http_body_util::BodyExt as _;
 
     use super::*;
 
@@ -274,9 +276,10 @@ mod tests {
 
     #[test]
     fn text_of_others_is_escaped_and_pages_run_no_inline_code() {
-        let text = |response: Response<Body>| match response.into_body() {
-            Body::Bytes(Some(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
-            Body::Bytes(None) | Body::Stream(_) => panic!("no text"),
+        let text = |response: Response<Body>| {
+            let body = response.into_body().collect().now_or_never();
+            let bytes = body.expect("it is there").unwrap().to_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
         };
         let page = not_ready("<b>", "\"x\"", Audience::Person);
         assert_eq!(page.headers()[header::CACHE_CONTROL], "no-store");
