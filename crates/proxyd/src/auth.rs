@@ -68,8 +68,14 @@ pub enum Origin {
 pub enum Decision {
     /// Answer the tunnel check.
     Resolver,
-    /// Answer one of our own pages, by the name after `/.berth/`.
-    Own(String),
+    /// Answer one of our own pages.
+    Own {
+        /// What follows `/.berth/`.
+        name: String,
+        /// Whether the request carries a valid credential, and if not, why it is refused where
+        /// that matters. An open port is open for its app, not for these pages.
+        allowed: Result<(), Refusal>,
+    },
     /// Give a session and send the browser to this target.
     Enter {
         /// Path and query without the token.
@@ -107,10 +113,13 @@ pub fn decide(policy: Policy<'_>, facts: &Facts<'_>, now: u64) -> Decision {
     if path == RESOLVER {
         return Decision::Resolver;
     }
-    if let Some(own) = path.strip_prefix(OWN) {
-        return Decision::Own(own.to_owned());
-    }
     let found = Found::of(policy, facts);
+    if let Some(own) = path.strip_prefix(OWN) {
+        return Decision::Own {
+            name: own.to_owned(),
+            allowed: found.credential(policy, facts, now).map(drop),
+        };
+    }
     let admit = |start_session| {
         Decision::Admit(Admission {
             target: found.target.clone(),
@@ -121,31 +130,22 @@ pub fn decide(policy: Policy<'_>, facts: &Facts<'_>, now: u64) -> Decision {
     if !policy.required || is_exempt(facts.method, path) {
         return admit(false);
     }
-    if found.token {
-        let visit = matches!(*facts.method, Method::GET | Method::HEAD)
-            && !facts.websocket
-            && wants_html(facts.headers);
-        return match &found.target {
-            Some(target) if visit => Decision::Enter {
-                target: target.clone(),
-            },
-            _ => admit(true),
-        };
+    match found.credential(policy, facts, now) {
+        Err(refusal) => Decision::Refuse(refusal),
+        Ok(Credential::Token) => {
+            let visit = matches!(*facts.method, Method::GET | Method::HEAD)
+                && !facts.websocket
+                && wants_html(facts.headers);
+            match &found.target {
+                Some(target) if visit => Decision::Enter {
+                    target: target.clone(),
+                },
+                _ => admit(true),
+            }
+        }
+        Ok(Credential::Bearer | Credential::Session) => admit(false),
+        Ok(Credential::Basic) => admit(true),
     }
-    if found.authorization == Some(Scheme::Bearer) {
-        return admit(false);
-    }
-    let session =
-        cookies::values(facts.headers, policy.cookie).any(|value| policy.key.accepts(value, now));
-    if !session && found.authorization != Some(Scheme::Basic) {
-        return Decision::Refuse(Refusal::Unauthorized);
-    }
-    // Browsers attach cookies and Basic credentials whoever asks for the request. Ports of one
-    // host even count as the same site, so SameSite does not tell our apps from a neighbour's.
-    if facts.origin == Origin::Other && (facts.websocket || !is_safe(facts.method)) {
-        return Decision::Refuse(Refusal::CrossOrigin);
-    }
-    admit(!session)
 }
 
 /// Whether the answer is for a person's eyes.
@@ -163,6 +163,15 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
     Bearer,
+    Basic,
+}
+
+/// By what a request passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credential {
+    Token,
+    Bearer,
+    Session,
     Basic,
 }
 
@@ -196,6 +205,34 @@ impl Found {
             target: (tokens.ours > 0).then_some(tokens.without_ours),
             authorization,
         }
+    }
+
+    fn credential(
+        &self,
+        policy: Policy<'_>,
+        facts: &Facts<'_>,
+        now: u64,
+    ) -> Result<Credential, Refusal> {
+        if self.token {
+            return Ok(Credential::Token);
+        }
+        if self.authorization == Some(Scheme::Bearer) {
+            return Ok(Credential::Bearer);
+        }
+        let session = cookies::values(facts.headers, policy.cookie)
+            .any(|value| policy.key.accepts(value, now));
+        if !session && self.authorization != Some(Scheme::Basic) {
+            return Err(Refusal::Unauthorized);
+        }
+        // Browsers attach cookies and Basic credentials whoever asks for the request. Ports of one
+        // host even count as the same site, so SameSite does not tell our apps from a neighbour's.
+        if facts.origin == Origin::Other && (facts.websocket || !is_safe(facts.method)) {
+            return Err(Refusal::CrossOrigin);
+        }
+        Ok(match session {
+            true => Credential::Session,
+            false => Credential::Basic,
+        })
     }
 }
 

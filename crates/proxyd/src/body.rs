@@ -7,15 +7,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::connection::Stream;
+use crate::{account::Account, connection::Stream};
 
 /// A message body.
 #[derive(Debug)]
 pub(crate) struct Body {
     source: Source,
+    account: Option<Account>,
     /// Open for as long as the body lives.
     stream: Option<Stream>,
 }
@@ -34,8 +35,17 @@ impl Body {
     fn of(source: Source) -> Self {
         Self {
             source,
+            account: None,
             stream: None,
         }
+    }
+
+    /// Counts what passes.
+    pub(crate) fn count(&mut self, mut account: Account) {
+        if self.is_end_stream() {
+            account.finished();
+        }
+        self.account = Some(account);
     }
 
     /// Keeps a stream open until the body has ended.
@@ -64,10 +74,22 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.source {
+        let polled = match &mut self.source {
             Source::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Stream(stream) => Pin::new(stream).poll_frame(context),
+        };
+        let ended = self.is_end_stream();
+        if let (Poll::Ready(frame), Some(account)) = (&polled, &mut self.account) {
+            let length = match frame {
+                Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => 0,
+            };
+            account.passed(length);
+            if ended || frame.is_none() {
+                account.finished();
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

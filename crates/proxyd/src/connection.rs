@@ -29,6 +29,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
+    account::Sample,
     authority::Authority,
     board::Board,
     body::Body,
@@ -51,6 +52,7 @@ pub(crate) struct Front {
     pub(crate) upstreams: Upstreams,
     pub(crate) programs: watch::Receiver<Programs>,
     pub(crate) board: Board,
+    pub(crate) sample: Sample,
     pub(crate) tasks: Tasks,
 }
 

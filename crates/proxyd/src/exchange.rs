@@ -1,6 +1,9 @@
 //! One request and its answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
@@ -12,12 +15,14 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use crate::{
+    account::Account,
     auth::{self, Admission, Decision, Facts, Refusal, query},
     body::Body,
     connection::Connection,
     forward::{self, Hop},
     gate,
     head::{self, AMBIGUOUS, Handshake, Head, Kind, Rejection},
+    metrics,
     port::Target,
     responses::{self, Attempt, Audience},
     upstream::{Failure, Repeat},
@@ -29,6 +34,7 @@ pub(crate) async fn answer(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let mut response = decide(connection, &parts, body, upgrade).await;
@@ -37,14 +43,10 @@ pub(crate) async fn answer(
         responses::close(&mut response);
     }
     let status = response.status();
-    connection.port.counters.answered(status);
+    connection.port.counters.answered(status, began.elapsed());
     connection.front.board.counted();
-    tracing::debug!(
-        method = %parts.method,
-        path = parts.uri.path(),
-        status = status.as_u16(),
-        "answered"
-    );
+    let account = Account::sent(connection, &parts, began, status);
+    response.body_mut().count(account);
     response
 }
 
@@ -76,7 +78,13 @@ async fn decide(
     let key = gate.key();
     match auth::decide(gate.policy(&key, target.site.auth), &facts, gate::now()) {
         Decision::Resolver => responses::resolver(),
-        Decision::Own(name) => own(connection, &head, parts, body, &name).await,
+        Decision::Own { name, allowed } => {
+            let page = Page {
+                name: &name,
+                allowed,
+            };
+            own(connection, &head, parts, body, page).await
+        }
         Decision::Enter { target } => {
             let location = own_url(connection, &head, &target);
             let response = responses::redirect(StatusCode::FOUND, &location);
@@ -134,7 +142,12 @@ impl Exchange<'_> {
         };
         let mut body = Some(body).filter(|_| !empty);
         let build = || {
-            let mut request = Request::new(body.take().map_or_else(Body::empty, Body::from));
+            let body = body.take().map(|body| {
+                let mut body = Body::from(body);
+                body.count(Account::received(&self.connection.port));
+                body
+            });
+            let mut request = Request::new(body.unwrap_or_else(Body::empty));
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = self.headers();
@@ -257,16 +270,22 @@ fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<
     responses::refused(refusal, Audience::of(&parts.headers), next)
 }
 
+/// One of our own pages, and whether it may be seen where that matters.
+struct Page<'a> {
+    name: &'a str,
+    allowed: Result<(), Refusal>,
+}
+
 /// Answers one of our own pages under `/.berth/`.
 async fn own(
     connection: &Arc<Connection>,
     head: &Head<'_>,
     parts: &Parts,
     body: Incoming,
-    name: &str,
+    page: Page<'_>,
 ) -> Response<Body> {
     let reading = matches!(parts.method, Method::GET | Method::HEAD);
-    match name {
+    match page.name {
         "login" if reading => {
             let query = query::split(target_of(parts)).1.unwrap_or_default();
             let next = field(query, "next").unwrap_or_default();
@@ -278,7 +297,11 @@ async fn own(
             }
             log_in(connection, head, body).await
         }
-        _ if reading => responses::asset(name).unwrap_or_else(|| {
+        "metrics" if reading => match page.allowed {
+            Ok(()) => responses::metrics(metrics::text(&connection.front.board.ports())),
+            Err(refusal) => refuse(connection, parts, refusal),
+        },
+        _ if reading => responses::asset(page.name).unwrap_or_else(|| {
             responses::problem(StatusCode::NOT_FOUND, "there is no such page of the proxy")
         }),
         _ => responses::problem(StatusCode::METHOD_NOT_ALLOWED, "this page is for reading"),

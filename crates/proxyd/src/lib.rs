@@ -11,11 +11,13 @@
 //! A credential of ours never reaches an app, a log or a URL that proxyd emits. proxyd owns its
 //! sessions and its counters, and nothing of any other daemon.
 
+mod account;
 pub mod auth;
 mod authority;
 mod board;
 mod body;
 mod connection;
+mod counters;
 mod environment;
 mod exchange;
 mod feeds;
@@ -24,6 +26,7 @@ mod forward;
 mod framing;
 mod gate;
 mod head;
+mod metrics;
 mod port;
 mod responses;
 pub mod route;

@@ -184,6 +184,15 @@ pub(crate) fn asset(name: &str) -> Option<Response<Body>> {
     Some(response)
 }
 
+/// Figures for Prometheus.
+pub(crate) fn metrics(text: String) -> Response<Body> {
+    content(
+        StatusCode::OK,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        text.into(),
+    )
+}
+
 /// An error as RFC 9457 describes it.
 pub(crate) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     let value = serde_json::json!({

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tracing::info_span;
 
 use crate::{
+    account::Sample,
     board::{self, Board, Numbered},
     connection::Front,
     environment,
@@ -45,6 +46,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         upstreams: Upstreams::new(),
         programs,
         board: Board::default(),
+        sample: Sample::every(settings.access_log_every),
         tasks: context.tasks.clone(),
     });
     let wellness = ipc::Wellness::despite(&context.problems);

@@ -26,6 +26,9 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Variables that override those of the process, so that an edit and a restart take effect.
     pub environment_file: PathBuf,
+    /// Tells every so many answers in the access log; 0 only those with a status of 500 upwards,
+    /// which are always told.
+    pub access_log_every: u32,
     /// Socket of supervisord, which tells why an app is not ready.
     pub supervisor_socket: PathBuf,
 }
@@ -42,6 +45,7 @@ impl Default for Settings {
             key: "/etc/instance.key".into(),
             state_dir: "/var/lib/berth/proxyd".into(),
             environment_file: "/etc/environment".into(),
+            access_log_every: 0,
             supervisor_socket: "/run/berth/supervisord.sock".into(),
         }
     }

@@ -11,7 +11,7 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
 };
 
-use crate::{connection::Connection, port::Port};
+use crate::{connection::Connection, counters::Counters, port::Port};
 
 /// The half of a handshake that a client of HTTP/2 leaves out: it has no `Sec-WebSocket-Key`
 /// (RFC 8441, section 5), and the app wants one.
@@ -51,7 +51,7 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
     let open = Open::new(connection);
     let stop = connection.front.tasks.stop().clone();
     let task = async move {
-        let _open = open;
+        let open = open;
         let (client, app) = match tokio::try_join!(client, app) {
             Ok(both) => both,
             Err(error) => {
@@ -61,7 +61,7 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
         };
         // At shutdown there is nothing to finish: the client connects again by itself.
         tokio::select! {
-            () = pass(client, app) => {}
+            () = pass(client, app, &open.port.counters) => {}
             () = stop.requested() => {}
         }
     };
@@ -70,11 +70,11 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
 }
 
 /// Passes bytes both ways. When one side has ended, the other may linger for a while.
-async fn pass(client: Upgraded, app: Upgraded) {
+async fn pass(client: Upgraded, app: Upgraded, counters: &Counters) {
     let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
     let (app_reads, app_writes) = tokio::io::split(TokioIo::new(app));
-    let up = copy(client_reads, app_writes);
-    let down = copy(app_reads, client_writes);
+    let up = copy(client_reads, app_writes, |bytes| counters.received(bytes));
+    let down = copy(app_reads, client_writes, |bytes| counters.sent(bytes));
     either_then_linger(up, down).await;
 }
 
@@ -110,6 +110,7 @@ enum First {
 async fn copy<T: AsyncRead + AsyncWrite>(
     mut from: ReadHalf<T>,
     mut to: WriteHalf<T>,
+    passed: impl Fn(u64),
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -119,6 +120,7 @@ async fn copy<T: AsyncRead + AsyncWrite>(
         }
         to.write_all(&buffer[..length]).await?;
         to.flush().await?;
+        passed(length as u64);
     }
 }
 
@@ -130,25 +132,19 @@ struct Open {
 
 impl Open {
     fn new(connection: &Connection) -> Self {
-        let open = Self {
+        connection.port.counters.websocket_opened();
+        connection.front.board.changed();
+        Self {
             port: connection.port.clone(),
             front: connection.front.clone(),
-        };
-        open.count(|count| count.saturating_add(1));
-        open
-    }
-
-    fn count(&self, change: impl Fn(u32) -> u32) {
-        let order = std::sync::atomic::Ordering::Relaxed;
-        let websockets = &self.port.counters.websockets;
-        let _ = websockets.fetch_update(order, order, |count| Some(change(count)));
-        self.front.board.changed();
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.count(|count| count.saturating_sub(1));
+        self.port.counters.websocket_closed();
+        self.front.board.changed();
     }
 }
 

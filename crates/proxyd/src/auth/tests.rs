@@ -299,7 +299,10 @@ fn the_tunnel_check_and_our_own_pages_are_answered_here_on_every_port() {
     );
     assert_eq!(
         get("/.berth/login").decide(),
-        Decision::Own("login".to_owned())
+        Decision::Own {
+            name: "login".to_owned(),
+            allowed: Err(Refusal::Unauthorized),
+        }
     );
     assert_eq!(get("/portal-resolver/").decide(), UNAUTHORIZED);
 }

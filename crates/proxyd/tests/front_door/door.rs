@@ -106,6 +106,11 @@ impl Plan {
         self
     }
 
+    /// The external port of the first app.
+    pub(crate) fn first_port(&self) -> u16 {
+        self.apps[0].1
+    }
+
     /// Starts proxyd and waits until no port is in doubt.
     pub(crate) async fn start(self) -> Door {
         let dir = tempfile::tempdir().unwrap();
@@ -123,6 +128,7 @@ impl Plan {
             key: at("instance.key"),
             state_dir: at("state"),
             environment_file: at("environment"),
+            access_log_every: 1,
             supervisor_socket: self.supervisor.unwrap_or_else(|| at("absent.sock")),
         };
         let door = Door {
