@@ -138,7 +138,7 @@ pub(crate) fn view(front: &Front) -> View {
     View {
         routes: front.board.ports.load().iter().map(route).collect(),
         tls,
-        auth: front.gate.access.auth,
+        auth: front.gate.rules().access.auth,
         problems,
     }
 }

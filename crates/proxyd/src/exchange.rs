@@ -25,6 +25,7 @@ use crate::{
     metrics,
     port::Target,
     responses::{self, Attempt, Audience},
+    rules::Rules,
     upstream::{Failure, Repeat},
     websocket::{self, Key},
 };
@@ -37,7 +38,11 @@ pub(crate) async fn answer(
     let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
-    let mut response = decide(connection, &parts, body, upgrade).await;
+    let rules = connection.front.gate.rules();
+    let mut response = decide(connection, &rules, &parts, body, upgrade).await;
+    if let Some(cors) = &rules.cors {
+        cors.apply(&parts.headers, response.headers_mut());
+    }
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
         // The framing scanner does not follow chunks, so nothing may come after them.
         responses::close(&mut response);
@@ -52,6 +57,7 @@ pub(crate) async fn answer(
 
 async fn decide(
     connection: &Arc<Connection>,
+    rules: &Rules,
     parts: &Parts,
     body: Incoming,
     upgrade: Option<OnUpgrade>,
@@ -62,10 +68,13 @@ async fn decide(
             reason: AMBIGUOUS,
         });
     }
-    let head = match head::check(parts, &connection.local) {
+    let mut head = match head::check(parts, &connection.local) {
         Ok(head) => head,
         Err(rejection) => return responses::rejection(rejection),
     };
+    if head.origin == auth::Origin::Other && is_allowed(rules, &parts.headers) {
+        head.origin = auth::Origin::Same;
+    }
     let target = connection.port.target();
     let facts = Facts {
         method: &parts.method,
@@ -74,21 +83,24 @@ async fn decide(
         websocket: matches!(head.kind, Kind::WebSocket(_)),
         origin: head.origin,
     };
-    let gate = &connection.front.gate;
-    let key = gate.key();
-    match auth::decide(gate.policy(&key, target.site.auth), &facts, gate::now()) {
+    if let Some(cors) = &rules.cors
+        && cors.is_preflight(&parts.method, &parts.headers)
+    {
+        return responses::preflight();
+    }
+    match auth::decide(rules.policy(target.site.auth), &facts, gate::now()) {
         Decision::Resolver => responses::resolver(),
         Decision::Own { name, allowed } => {
             let page = Page {
                 name: &name,
                 allowed,
             };
-            own(connection, &head, parts, body, page).await
+            own(connection, rules, &head, parts, body, page).await
         }
         Decision::Enter { target } => {
             let location = own_url(connection, &head, &target);
             let response = responses::redirect(StatusCode::FOUND, &location);
-            with_session(connection, response)
+            with_session(connection, rules, response)
         }
         Decision::Refuse(refusal) => refuse(connection, parts, refusal),
         Decision::Admit(admission) => {
@@ -99,6 +111,7 @@ async fn decide(
                     Kind::WebSocket(Handshake::Upgrade) | Kind::Plain => None,
                 },
                 connection,
+                rules,
                 parts,
                 head,
                 target: &target,
@@ -106,7 +119,7 @@ async fn decide(
             };
             let response = exchange.forward(body, upgrade).await;
             if start_session {
-                with_session(connection, response)
+                with_session(connection, rules, response)
             } else {
                 response
             }
@@ -114,9 +127,18 @@ async fn decide(
     }
 }
 
+/// Whether the site that sent a request is allowed by name, and so is as good as our own.
+fn is_allowed(rules: &Rules, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN);
+    let cors = rules.cors.as_ref();
+    cors.zip(origin)
+        .is_some_and(|(cors, origin)| cors.names(origin))
+}
+
 /// A request that goes to the app.
 struct Exchange<'a> {
     connection: &'a Arc<Connection>,
+    rules: &'a Rules,
     parts: &'a Parts,
     head: Head<'a>,
     target: &'a Target,
@@ -181,20 +203,20 @@ impl Exchange<'_> {
     }
 
     fn headers(&self) -> HeaderMap {
-        let gate = &self.connection.front.gate;
         let hop = Hop {
             peer: &self.connection.peer,
             transport: self.connection.transport,
             outside: self.head.authority,
-            inside: self.target.inside.as_str(),
+            inside: self.target.told.as_str(),
+            always_origin: self.target.always_origin,
             host: &self.target.host,
             kind: self.head.kind,
             origin: self.head.origin,
             admission: self.admission,
-            cookie: gate.cookie(),
+            cookie: &self.rules.cookie,
         };
         let mut headers = forward::request(&self.parts.headers, &hop, |value| {
-            gate.access.credentials.accepts_token(value)
+            self.rules.access.credentials.accepts_token(value)
         });
         if let Some(key) = &self.key {
             key.ask(&mut headers);
@@ -209,7 +231,10 @@ impl Exchange<'_> {
     ) -> Response<Body> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let websocket = head::lists(response.headers(), &header::UPGRADE, "websocket");
-        forward::response(response.headers_mut(), self.target.inside.as_str());
+        forward::response(
+            response.headers_mut(),
+            &[&self.target.inside, &self.target.told],
+        );
         *response.version_mut() = Version::HTTP_11;
         if !switched {
             return response.map(Body::from);
@@ -279,6 +304,7 @@ struct Page<'a> {
 /// Answers one of our own pages under `/.berth/`.
 async fn own(
     connection: &Arc<Connection>,
+    rules: &Rules,
     head: &Head<'_>,
     parts: &Parts,
     body: Incoming,
@@ -295,7 +321,7 @@ async fn own(
             if head.origin == auth::Origin::Other {
                 return refuse(connection, parts, Refusal::CrossOrigin);
             }
-            log_in(connection, head, body).await
+            log_in(connection, rules, head, body).await
         }
         "metrics" if reading => match page.allowed {
             Ok(()) => responses::metrics(metrics::text(&connection.front.board.ports())),
@@ -308,7 +334,12 @@ async fn own(
     }
 }
 
-async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Response<Body> {
+async fn log_in(
+    connection: &Connection,
+    rules: &Rules,
+    head: &Head<'_>,
+    body: Incoming,
+) -> Response<Body> {
     let form = tokio::time::timeout(FORM_TIME, Limited::new(body, FORM_SIZE).collect()).await;
     let Ok(Ok(form)) = form else {
         let mut response = responses::problem(
@@ -322,7 +353,7 @@ async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Res
     let form = String::from_utf8_lossy(&form);
     let next = field(&form, "next").unwrap_or_default();
     let token = field(&form, "token").unwrap_or_default();
-    let credentials = &connection.front.gate.access.credentials;
+    let credentials = &rules.access.credentials;
     if !credentials.accepts_token(token.trim().as_bytes()) {
         connection.port.counters.refused();
         return responses::login(StatusCode::UNAUTHORIZED, local(&next), Attempt::Failed);
@@ -330,13 +361,17 @@ async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Res
     let location = own_url(connection, head, local(&next));
     with_session(
         connection,
+        rules,
         responses::redirect(StatusCode::SEE_OTHER, &location),
     )
 }
 
-fn with_session(connection: &Connection, mut response: Response<Body>) -> Response<Body> {
-    let gate = &connection.front.gate;
-    if let Some(line) = gate.start_session(connection.transport) {
+fn with_session(
+    connection: &Connection,
+    rules: &Rules,
+    mut response: Response<Body>,
+) -> Response<Body> {
+    if let Some(line) = gate::session(rules, connection.transport) {
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     response

@@ -5,25 +5,31 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use instance::Access;
+use instance::Variables;
 use thiserror::Error;
 
-use crate::auth::{Policy, session::SessionKey};
+use crate::rules::Rules;
 
-/// Access rules with the key of the sessions.
+/// The rules that hold now, and the random part of the key of the sessions.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    pub(crate) access: Access,
-    cookie: String,
-    key: ArcSwap<SessionKey>,
+    rules: ArcSwap<Rules>,
+    /// The variables that the rules are of; whoever changes them holds this.
+    state: Mutex<State>,
     file: PathBuf,
+}
+
+#[derive(Debug)]
+struct State {
+    variables: Variables,
+    stored: [u8; 32],
 }
 
 /// Why a key could not be kept.
@@ -37,79 +43,84 @@ pub(crate) struct KeepError {
 
 impl Gate {
     /// Takes the stored key or makes one. A key that cannot be stored holds until the next start;
-    /// the second value says so.
-    pub(crate) fn open(access: Access, state_dir: &Path) -> (Self, Option<String>) {
+    /// the second value says so, and what of the variables was refused.
+    pub(crate) fn open(variables: Variables, state_dir: &Path) -> (Self, Vec<String>) {
         let file = state_dir.join("session.key");
-        let (stored, problem) = match read(&file) {
+        let (stored, unkept) = match read(&file) {
             Some(stored) => (stored, None),
             None => {
                 let fresh = random();
-                let kept = keep(&file, &fresh);
-                (
-                    fresh,
-                    kept.err().map(|error| {
-                        format!(
-                            "{error}: {}; sessions end with the next restart",
-                            error.source
-                        )
-                    }),
-                )
+                (fresh, keep(&file, &fresh).err())
             }
         };
+        let (rules, mut problems) = Rules::new(&variables, &stored);
+        problems.extend(unkept.map(|error| {
+            format!(
+                "{error}: {}; sessions end with the next restart",
+                error.source
+            )
+        }));
         let gate = Self {
-            cookie: format!("{}_auth_token", access.label),
-            key: ArcSwap::from_pointee(SessionKey::new(&stored, &access.credentials)),
-            access,
+            rules: ArcSwap::from_pointee(rules),
+            state: Mutex::new(State { variables, stored }),
             file,
         };
-        (gate, problem)
+        (gate, problems)
     }
 
-    pub(crate) fn key(&self) -> Arc<SessionKey> {
-        self.key.load_full()
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
     }
 
-    /// Name of our cookie.
-    pub(crate) fn cookie(&self) -> &str {
-        &self.cookie
-    }
-
-    pub(crate) fn policy<'a>(&'a self, key: &'a SessionKey, required: bool) -> Policy<'a> {
-        Policy {
-            required,
-            credentials: &self.access.credentials,
-            cookie: &self.cookie,
-            key,
+    /// Puts the rules of other variables into effect, for the next request of every connection.
+    /// What of them was refused, or nothing if they are the same.
+    pub(crate) fn change(&self, variables: Variables) -> Option<Vec<String>> {
+        let mut state = self.state();
+        if state.variables == variables {
+            return None;
         }
-    }
-
-    /// A `Set-Cookie` value that starts a session.
-    pub(crate) fn start_session(&self, transport: Transport) -> Option<HeaderValue> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).ok()?;
-        let value = self.key.load().issue(id, now() + LIFETIME.as_secs());
-        let secure = match transport {
-            Transport::Tls => "; Secure",
-            Transport::Plain => "",
-        };
-        let line = format!(
-            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            self.cookie,
-            LIFETIME.as_secs()
-        );
-        let mut line = HeaderValue::try_from(line).ok()?;
-        line.set_sensitive(true);
-        Some(line)
+        state.variables = variables;
+        Some(self.renew(&state))
     }
 
     /// Ends every session by changing the key.
     pub(crate) fn revoke(&self) -> Result<(), KeepError> {
+        let mut state = self.state();
         let fresh = random();
         keep(&self.file, &fresh)?;
-        let key = SessionKey::new(&fresh, &self.access.credentials);
-        self.key.store(Arc::new(key));
+        state.stored = fresh;
+        self.renew(&state);
         Ok(())
     }
+
+    fn renew(&self, state: &State) -> Vec<String> {
+        let (rules, problems) = Rules::new(&state.variables, &state.stored);
+        self.rules.store(Arc::new(rules));
+        problems
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `Set-Cookie` value that starts a session.
+pub(crate) fn session(rules: &Rules, transport: Transport) -> Option<HeaderValue> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).ok()?;
+    let value = rules.key.issue(id, now() + LIFETIME.as_secs());
+    let secure = match transport {
+        Transport::Tls => "; Secure",
+        Transport::Plain => "",
+    };
+    let line = format!(
+        "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        rules.cookie,
+        LIFETIME.as_secs()
+    );
+    let mut line = HeaderValue::try_from(line).ok()?;
+    line.set_sensitive(true);
+    Some(line)
 }
 
 /// How a client is connected.
@@ -175,9 +186,8 @@ mod tests {
     fn gate(dir: &Path) -> Gate {
         let variables = [("OPEN_BUTTON_TOKEN", "tok"), ("CONTAINER_LABEL", "C.1")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let (access, _) = Access::from_variables(&variables.into());
-        let (gate, problem) = Gate::open(access, dir);
-        assert_eq!(problem, None);
+        let (gate, problems) = Gate::open(variables.into(), dir);
+        assert_eq!(problems, [""; 0]);
         gate
     }
 
@@ -190,12 +200,12 @@ mod tests {
     fn sessions_outlive_a_restart_but_not_a_revocation() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("proxyd");
-        let session = value(&gate(&state).start_session(Transport::Tls).unwrap());
+        let session = value(&session(&gate(&state).rules(), Transport::Tls).unwrap());
         let again = gate(&state);
-        assert!(again.key().accepts(&session, now()));
+        assert!(again.rules().key.accepts(&session, now()));
         again.revoke().unwrap();
-        assert!(!again.key().accepts(&session, now()));
-        assert!(!gate(&state).key().accepts(&session, now()));
+        assert!(!again.rules().key.accepts(&session, now()));
+        assert!(!gate(&state).rules().key.accepts(&session, now()));
     }
 
     #[test]
@@ -203,23 +213,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("session.key");
         fs::write(&file, "v1 nonsense").unwrap();
-        let session = value(&gate(dir.path()).start_session(Transport::Plain).unwrap());
+        let session = value(&session(&gate(dir.path()).rules(), Transport::Plain).unwrap());
         assert_eq!(
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert!(gate(dir.path()).key().accepts(&session, now()));
+        assert!(gate(dir.path()).rules().key.accepts(&session, now()));
     }
 
     #[test]
     fn the_cookie_has_its_attributes() {
         let dir = tempfile::tempdir().unwrap();
         let gate = gate(dir.path());
-        let line = gate.start_session(Transport::Tls).unwrap();
+        let line = session(&gate.rules(), Transport::Tls).unwrap();
         let line = line.to_str().unwrap();
         assert!(line.starts_with("C.1_auth_token="), "{line}");
         assert!(line.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"));
-        let plain = gate.start_session(Transport::Plain).unwrap();
+        let plain = session(&gate.rules(), Transport::Plain).unwrap();
         assert!(!plain.to_str().unwrap().contains("Secure"));
     }
 }

@@ -34,8 +34,12 @@ pub(crate) struct Target {
     pub(crate) site: Site,
     /// `host:port` of the app.
     pub(crate) inside: http::uri::Authority,
+    /// What the app is told that it is asked on, which is the same unless `localhost` is wanted.
+    pub(crate) told: http::uri::Authority,
     /// The same, as its `Host`.
     pub(crate) host: HeaderValue,
+    /// Whether it is told an `Origin` even if the client sent none.
+    pub(crate) always_origin: bool,
 }
 
 /// Whether the port could be bound.
@@ -109,15 +113,24 @@ impl Port {
 
 impl Target {
     /// Nothing if the app's host cannot stand in a URL.
-    pub(crate) fn new(site: Site) -> Option<Self> {
+    pub(crate) fn new(site: Site, localhost: bool) -> Option<Self> {
         let host = if site.host.contains(':') && !site.host.starts_with('[') {
             format!("[{}]", site.host)
         } else {
             site.host.clone()
         };
         let inside: http::uri::Authority = format!("{host}:{}", site.upstream).parse().ok()?;
-        let host = HeaderValue::from_str(inside.as_str()).ok()?;
-        Some(Self { site, inside, host })
+        let told = match localhost {
+            true => format!("localhost:{}", site.upstream).parse().ok()?,
+            false => inside.clone(),
+        };
+        Some(Self {
+            host: HeaderValue::from_str(told.as_str()).ok()?,
+            always_origin: localhost,
+            site,
+            inside,
+            told,
+        })
     }
 }
 

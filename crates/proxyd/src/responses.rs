@@ -68,6 +68,16 @@ pub(crate) fn resolver() -> Response<Body> {
     response
 }
 
+/// A browser asks what a script of an allowed site may do.
+pub(crate) fn preflight() -> Response<Body> {
+    let mut response = status(StatusCode::NO_CONTENT);
+    let ten_minutes = HeaderValue::from_static("600");
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_MAX_AGE, ten_minutes);
+    response
+}
+
 /// A request that may not pass. `next` is where to go after a login.
 pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Response<Body> {
     match (refusal, audience) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::proxy::proxy_service_server::ProxyServiceServer;
 use daemon::{Context, Epoch, Tasks};
-use instance::{Access, Variables};
 use tokio::sync::watch;
 use tracing::info_span;
 
@@ -33,13 +32,17 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let (variables, file_problem) =
         environment::effective(&context.environment, &settings.environment_file);
     let (feed, programs) = Feed::new();
-    let mut problems: Vec<String> = file_problem.into_iter().collect();
-    let gate = gate(&settings, &variables, &mut problems);
+    let (gate, mut problems) = Gate::open(variables, &settings.state_dir);
+    problems.extend(file_problem);
     for problem in &problems {
         tracing::error!(problem, "input refused");
     }
-    let tls = Tls::new(gate.access.https, &settings.certificate, &settings.key)
-        .context("failed to set up TLS")?;
+    let tls = Tls::new(
+        gate.rules().access.https,
+        &settings.certificate,
+        &settings.key,
+    )
+    .context("failed to set up TLS")?;
     let front = Arc::new(Front {
         gate,
         tls,
@@ -50,7 +53,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         tasks: context.tasks.clone(),
     });
     let wellness = ipc::Wellness::despite(&context.problems);
-    problems.extend(context.problems);
+    front.board.set_problems("settings", context.problems);
     front.board.set_problems("input", problems);
 
     let (views, receiver) = watch::channel(Numbered {
@@ -58,7 +61,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         view: Arc::new(board::view(&front)),
     });
     let tasks = &context.tasks;
-    let sites = Sites::new(front.clone(), settings.clone(), variables);
+    let sites = Sites::new(front.clone(), settings.clone(), context.environment);
     tasks.spawn("sites", info_span!("sites"), sites.follow());
     start(tasks, "publish", {
         let front = front.clone();
@@ -110,18 +113,4 @@ where
             () = stop.requested() => {}
         }
     });
-}
-
-fn gate(settings: &Settings, variables: &Variables, problems: &mut Vec<String>) -> Gate {
-    let (access, refused) = Access::from_variables(variables);
-    problems.extend(refused.iter().map(ToString::to_string));
-    if access.auth && !access.credentials.any() {
-        problems.push(
-            "no credential is set, so nobody can log in; set WEB_PASSWORD or OPEN_BUTTON_TOKEN"
-                .to_owned(),
-        );
-    }
-    let (gate, problem) = Gate::open(access, &settings.state_dir);
-    problems.extend(problem);
-    gate
 }

@@ -10,6 +10,7 @@ mod http2;
 mod login;
 mod readiness;
 mod requests;
+mod rules;
 mod state;
 mod streaming;
 mod tls;
