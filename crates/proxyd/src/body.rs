@@ -2,6 +2,7 @@
 //! comes.
 
 use std::{
+    io,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,7 +11,11 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{account::Account, connection::Stream};
+use crate::{
+    account::Account,
+    compression::{Coding, Compressed},
+    connection::Stream,
+};
 
 /// A message body.
 #[derive(Debug)]
@@ -25,11 +30,17 @@ pub(crate) struct Body {
 enum Source {
     Bytes(Option<Bytes>),
     Stream(Incoming),
+    Compressed(Box<Compressed>),
 }
 
 impl Body {
     pub(crate) fn empty() -> Self {
         Self::of(Source::Bytes(None))
+    }
+
+    /// A body that is compressed on its way.
+    pub(crate) fn compressed(coding: Coding, body: Incoming) -> Self {
+        Self::of(Source::Compressed(Box::new(Compressed::new(coding, body))))
     }
 
     fn of(source: Source) -> Self {
@@ -68,15 +79,20 @@ impl From<Incoming> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let polled = match &mut self.source {
             Source::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Stream(stream) => Pin::new(stream).poll_frame(context),
+            Source::Stream(stream) => Pin::new(stream)
+                .poll_frame(context)
+                .map_err(io::Error::other),
+            Source::Compressed(body) => body
+                .poll(context)
+                .map(|read| read.map(|read| read.map(Frame::data))),
         };
         let ended = self.is_end_stream();
         if let (Poll::Ready(frame), Some(account)) = (&polled, &mut self.account) {
@@ -96,6 +112,7 @@ impl http_body::Body for Body {
         match &self.source {
             Source::Bytes(bytes) => bytes.is_none(),
             Source::Stream(stream) => stream.is_end_stream(),
+            Source::Compressed(_) => false,
         }
     }
 
@@ -105,6 +122,7 @@ impl http_body::Body for Body {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Source::Stream(stream) => stream.size_hint(),
+            Source::Compressed(_) => SizeHint::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     account::Account,
     auth::{self, Admission, Decision, Facts, Refusal, query},
     body::Body,
+    compression,
     connection::Connection,
     forward::{self, Hop},
     gate,
@@ -237,7 +238,7 @@ impl Exchange<'_> {
         );
         *response.version_mut() = Version::HTTP_11;
         if !switched {
-            return response.map(Body::from);
+            return self.ordinary(response);
         }
         let answered = match &self.key {
             Some(key) => key.is_answered(response.headers_mut()),
@@ -261,6 +262,22 @@ impl Exchange<'_> {
             }
         }
         response.map(|_| Body::empty())
+    }
+
+    /// An answer that is no switch of protocols.
+    fn ordinary(&self, response: Response<Incoming>) -> Response<Body> {
+        if !(self.rules.compression && self.target.site.compression) {
+            return response.map(Body::from);
+        }
+        let (mut answer, body) = response.into_parts();
+        let length = body.size_hint().exact();
+        let (method, asked) = (&self.parts.method, &self.parts.headers);
+        let coding = compression::negotiate(method, asked, &mut answer, length);
+        let body = match coding {
+            Some(coding) => Body::compressed(coding, body),
+            None => Body::from(body),
+        };
+        Response::from_parts(answer, body)
     }
 
     fn not_ready(&self, failure: Failure) -> Response<Body> {

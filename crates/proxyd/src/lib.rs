@@ -16,6 +16,7 @@ pub mod auth;
 mod authority;
 mod board;
 mod body;
+mod compression;
 mod connection;
 mod cors;
 mod counters;
