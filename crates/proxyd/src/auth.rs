@@ -35,6 +35,8 @@ pub struct Policy<'a> {
     pub cookie: &'a str,
     /// Signs our sessions.
     pub key: &'a SessionKey,
+    /// Whether the client has tried so many wrong credentials that only sessions are looked at.
+    pub waits: bool,
 }
 
 /// What is known of a request before its body is read.
@@ -101,8 +103,12 @@ pub struct Admission {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It carries no valid credential.
+    /// It carries no credential.
     Unauthorized,
+    /// It carries one, and it is wrong.
+    Wrong,
+    /// It carries one, and its client has to wait before one is looked at again.
+    TooMany,
     /// Another site made the browser send it.
     CrossOrigin,
 }
@@ -182,6 +188,8 @@ struct Found {
     /// The target without our token, if it carries it.
     target: Option<String>,
     authorization: Option<Scheme>,
+    /// Whether there is anything that could be meant as a credential of ours.
+    tries: bool,
 }
 
 impl Found {
@@ -201,6 +209,7 @@ impl Found {
                         .then_some(Scheme::Basic),
                 });
         Self {
+            tries: tokens.all > 0 || facts.headers.contains_key(header::AUTHORIZATION),
             token: tokens.ours == 1 && tokens.all == 1,
             target: (tokens.ours > 0).then_some(tokens.without_ours),
             authorization,
@@ -213,16 +222,22 @@ impl Found {
         facts: &Facts<'_>,
         now: u64,
     ) -> Result<Credential, Refusal> {
+        let session = cookies::values(facts.headers, policy.cookie)
+            .any(|value| policy.key.accepts(value, now));
+        if policy.waits && !session && self.tries {
+            return Err(Refusal::TooMany);
+        }
         if self.token {
             return Ok(Credential::Token);
         }
         if self.authorization == Some(Scheme::Bearer) {
             return Ok(Credential::Bearer);
         }
-        let session = cookies::values(facts.headers, policy.cookie)
-            .any(|value| policy.key.accepts(value, now));
         if !session && self.authorization != Some(Scheme::Basic) {
-            return Err(Refusal::Unauthorized);
+            return Err(match self.tries {
+                true => Refusal::Wrong,
+                false => Refusal::Unauthorized,
+            });
         }
         // Browsers attach cookies and Basic credentials whoever asks for the request. Ports of one
         // host even count as the same site, so SameSite does not tell our apps from a neighbour's.

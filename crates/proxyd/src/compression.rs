@@ -129,7 +129,8 @@ fn preferred(headers: &HeaderMap) -> Option<Coding> {
     for entry in entries {
         let mut parts = entry.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         // A weight that is none is no refusal.
         let taken = weight
             .and_then(|q| q.parse().ok())

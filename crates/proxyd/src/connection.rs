@@ -8,7 +8,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use daemon::Tasks;
@@ -34,6 +34,7 @@ use crate::{
     board::Board,
     body::Body,
     exchange,
+    failures::Failures,
     feeds::Programs,
     framing::{Framing, Verdict},
     gate::{Gate, Transport},
@@ -53,6 +54,7 @@ pub(crate) struct Front {
     pub(crate) programs: watch::Receiver<Programs>,
     pub(crate) board: Board,
     pub(crate) sample: Sample,
+    pub(crate) failures: Failures,
     pub(crate) tasks: Tasks,
 }
 
@@ -66,6 +68,21 @@ pub(crate) struct Connection {
     pub(crate) local: String,
     pub(crate) transport: Transport,
     pub(crate) verdict: Verdict,
+}
+
+impl Connection {
+    /// Its client sent a wrong credential.
+    pub(crate) fn failed(&self) {
+        self.port.counters.refused();
+        let failures = &self.front.failures;
+        failures.failed(self.peer.address, Instant::now());
+    }
+
+    /// How long its client has to wait before it may try a credential.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        let failures = &self.front.failures;
+        failures.wait(self.peer.address, Instant::now())
+    }
 }
 
 /// The client's address, in the forms that every request needs.

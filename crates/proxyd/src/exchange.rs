@@ -89,7 +89,8 @@ async fn decide(
     {
         return responses::preflight();
     }
-    match auth::decide(rules.policy(target.site.auth), &facts, gate::now()) {
+    let policy = rules.policy(target.site.auth, connection.wait().is_some());
+    match auth::decide(policy, &facts, gate::now()) {
         Decision::Resolver => responses::resolver(),
         Decision::Own { name, allowed } => {
             let page = Page {
@@ -300,8 +301,15 @@ impl Exchange<'_> {
 }
 
 fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<Body> {
-    if refusal == Refusal::Unauthorized {
-        connection.port.counters.refused();
+    match refusal {
+        Refusal::Wrong => connection.failed(),
+        Refusal::Unauthorized => connection.port.counters.refused(),
+        Refusal::TooMany => {
+            connection.port.counters.refused();
+            let wait = connection.wait().unwrap_or_default();
+            return responses::too_many(wait, Audience::of(&parts.headers));
+        }
+        Refusal::CrossOrigin => {}
     }
     // A wrong token is not carried into the page that asks for the right one.
     let tokens = query::tokens(target_of(parts), |_| true);
@@ -371,8 +379,12 @@ async fn log_in(
     let next = field(&form, "next").unwrap_or_default();
     let token = field(&form, "token").unwrap_or_default();
     let credentials = &rules.access.credentials;
-    if !credentials.accepts_token(token.trim().as_bytes()) {
+    if let Some(wait) = connection.wait() {
         connection.port.counters.refused();
+        return responses::too_many(wait, Audience::Person);
+    }
+    if !credentials.accepts_token(token.trim().as_bytes()) {
+        connection.failed();
         return responses::login(StatusCode::UNAUTHORIZED, local(&next), Attempt::Failed);
     }
     let location = own_url(connection, head, local(&next));

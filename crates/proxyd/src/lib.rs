@@ -22,6 +22,7 @@ mod cors;
 mod counters;
 mod environment;
 mod exchange;
+mod failures;
 mod feeds;
 mod files;
 mod forward;

@@ -1,6 +1,8 @@
 //! Every answer that proxyd gives by itself. The one place that turns a refusal or a failure into
 //! a status, headers and a body.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -85,10 +87,8 @@ pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Respo
             StatusCode::FORBIDDEN,
             "another site made the browser send this request; open the app by its own address",
         ),
-        (Refusal::Unauthorized, Audience::Person) => {
-            login(StatusCode::UNAUTHORIZED, next, Attempt::None)
-        }
-        (Refusal::Unauthorized, Audience::Script | Audience::Program) => {
+        (_, Audience::Person) => login(StatusCode::UNAUTHORIZED, next, Attempt::None),
+        (_, Audience::Script | Audience::Program) => {
             let mut response = problem(
                 StatusCode::UNAUTHORIZED,
                 "send the instance's token as Bearer, or open the app once with its login link",
@@ -107,11 +107,29 @@ pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Respo
     }
 }
 
+/// A client that has tried too many wrong credentials (RFC 6585, section 4).
+pub(crate) fn too_many(wait: Duration, audience: Audience) -> Response<Body> {
+    let code = StatusCode::TOO_MANY_REQUESTS;
+    let seconds = wait.as_secs() + 1;
+    let mut response = match audience {
+        Audience::Person => login(code, "/", Attempt::TooMany),
+        Audience::Script | Audience::Program => problem(
+            code,
+            &format!("too many wrong credentials; try again in {seconds} seconds"),
+        ),
+    };
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 /// Whether the login page follows a wrong token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
     None,
     Failed,
+    TooMany,
 }
 
 /// The login page.
@@ -120,6 +138,10 @@ pub(crate) fn login(status: StatusCode, next: &str, attempt: Attempt) -> Respons
         Attempt::None => "",
         Attempt::Failed => {
             "<p class=\"bad\" role=\"alert\">That is neither the token nor the password.</p>\n"
+        }
+        Attempt::TooMany => {
+            "<p class=\"bad\" role=\"alert\">Too many wrong tries. Wait half a minute, then try \
+             again.</p>\n"
         }
     };
     let text = LOGIN

@@ -59,9 +59,11 @@ impl Rules {
         (rules, problems)
     }
 
-    pub(crate) fn policy(&self, required: bool) -> Policy<'_> {
+    /// `waits` says whether the client has tried too many wrong credentials.
+    pub(crate) fn policy(&self, required: bool, waits: bool) -> Policy<'_> {
         Policy {
             required,
+            waits,
             credentials: &self.access.credentials,
             cookie: &self.cookie,
             key: &self.key,

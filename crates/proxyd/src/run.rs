@@ -13,6 +13,7 @@ use crate::{
     board::{self, Board, Numbered},
     connection::Front,
     environment,
+    failures::Failures,
     feeds::Feed,
     gate::Gate,
     service::Service,
@@ -49,6 +50,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         upstreams: Upstreams::new(),
         programs,
         board: Board::default(),
+        failures: Failures::new(),
         sample: Sample::every(settings.access_log_every),
         tasks: context.tasks.clone(),
     });
