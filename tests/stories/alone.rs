@@ -1,6 +1,6 @@
 //! Each daemon on its own.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::{SOON, service_of};
 use testkit::{Sandbox, wait_for};
 
@@ -19,17 +19,16 @@ fn each_daemon_started_alone_runs_answers_health_and_names_its_missing_neighbour
     ] {
         let sandbox = Sandbox::builder("alone")
             .copy(e2e::grpcurl()?, "/usr/local/bin/grpcurl")
-            .command(&[
-                "/bin/bash",
-                "-c",
-                "mkdir -p /var/log/portal /var/log/supervisor; sleep infinity & wait",
-            ])
+            .command(&["/bin/bash", "-c", "sleep infinity & wait"])
             .start()?;
         let start = match daemon {
             "supervisord" => "supervisord -n -c /etc/supervisor/supervisord.conf",
             other => other,
         };
-        let line = format!("setsid {start} >/tmp/out 2>&1 </dev/null &");
+        let line = format!(
+            "mkdir -p /var/log/portal /var/log/supervisor
+             setsid {start} >/tmp/out 2>&1 </dev/null &"
+        );
         assert!(sandbox.exec(&["/bin/bash", "-c", &line])?.status.success());
         let (package, service) = service_of(daemon);
         for method in [
@@ -39,11 +38,16 @@ fn each_daemon_started_alone_runs_answers_health_and_names_its_missing_neighbour
             let call = format!(
                 "grpcurl -plaintext -authority localhost -unix /run/berth/{daemon}.sock {method}"
             );
+            let call = format!("{call} || {{ cat /tmp/out /var/log/berth/*.log; false; }}");
             wait_for(&format!("{daemon} to answer {method}"), SOON, || {
-                sandbox
-                    .exec(&["/bin/bash", "-c", &call])
-                    .ok()
-                    .filter(|output| output.status.success())
+                let output = sandbox.exec(&["/bin/bash", "-c", &call])?;
+                ensure!(
+                    output.status.success(),
+                    "{}{}",
+                    output.stdout,
+                    output.stderr
+                );
+                Ok(())
             })?;
         }
         for neighbour in neighbours {
