@@ -22,7 +22,10 @@ pub mod session;
 use http::{HeaderMap, HeaderValue, Method, header};
 use instance::Credentials;
 
-use self::{authorization::Authorization, session::SessionKey};
+use self::{
+    authorization::Authorization,
+    session::{Ended, SessionKey},
+};
 
 /// Who may pass on a port.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,8 @@ pub struct Policy<'a> {
     pub cookie: &'a str,
     /// Signs our sessions.
     pub key: &'a SessionKey,
+    /// Sessions that were ended.
+    pub ended: &'a Ended,
     /// Whether the client has tried so many wrong credentials that only sessions are looked at.
     pub waits: bool,
 }
@@ -223,7 +228,8 @@ impl Found {
         now: u64,
     ) -> Result<Credential, Refusal> {
         let session = cookies::values(facts.headers, policy.cookie)
-            .any(|value| policy.key.accepts(value, now));
+            .filter_map(|value| policy.key.open(value, now))
+            .any(|session| !policy.ended.contains(&session));
         if policy.waits && !session && self.tries {
             return Err(Refusal::TooMany);
         }

@@ -16,7 +16,7 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use crate::{
     account::Account,
-    auth::{self, Admission, Decision, Facts, Refusal, query},
+    auth::{self, Admission, Decision, Facts, Refusal, cookies, query},
     body::Body,
     compression,
     connection::Connection,
@@ -89,7 +89,8 @@ async fn decide(
     {
         return responses::preflight();
     }
-    let policy = rules.policy(target.site.auth, connection.wait().is_some());
+    let ended = connection.front.gate.ended();
+    let policy = rules.policy(target.site.auth, &ended, connection.wait().is_some());
     match auth::decide(policy, &facts, gate::now()) {
         Decision::Resolver => responses::resolver(),
         Decision::Own { name, allowed } => {
@@ -348,6 +349,12 @@ async fn own(
             }
             log_in(connection, rules, head, body).await
         }
+        "logout" if reading => responses::logout(),
+        "logout" if parts.method == Method::POST => match page.allowed {
+            // Nobody is logged out by another site.
+            Err(Refusal::CrossOrigin) => refuse(connection, parts, Refusal::CrossOrigin),
+            Ok(()) | Err(_) => log_out(connection, rules, parts),
+        },
         "metrics" if reading => match page.allowed {
             Ok(()) => responses::metrics(metrics::text(&connection.front.board.ports())),
             Err(refusal) => refuse(connection, parts, refusal),
@@ -393,6 +400,23 @@ async fn log_in(
         rules,
         responses::redirect(StatusCode::SEE_OTHER, &location),
     )
+}
+
+/// Ends the browser's sessions, and takes the cookie away.
+fn log_out(connection: &Connection, rules: &Rules, parts: &Parts) -> Response<Body> {
+    let sessions: Vec<_> = cookies::values(&parts.headers, &rules.cookie)
+        .filter_map(|value| rules.key.open(value, gate::now()))
+        .collect();
+    for session in sessions {
+        if let Err(error) = connection.front.gate.end(session) {
+            tracing::error!(%error, "an ended session is valid again after a restart");
+        }
+    }
+    let mut response = responses::redirect(StatusCode::SEE_OTHER, LOGIN);
+    if let Some(line) = gate::no_session(rules, connection.transport) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
 }
 
 fn with_session(
@@ -452,6 +476,7 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
+const LOGIN: &str = "/.berth/login";
 const FORM_SIZE: usize = 8 * 1024;
 const FORM_TIME: Duration = Duration::from_secs(10);
 

@@ -15,15 +15,20 @@ use http::HeaderValue;
 use instance::Variables;
 use thiserror::Error;
 
-use crate::rules::Rules;
+use crate::{
+    auth::session::{Ended, Session},
+    rules::Rules,
+};
 
 /// The rules that hold now, and the random part of the key of the sessions.
 #[derive(Debug)]
 pub(crate) struct Gate {
     rules: ArcSwap<Rules>,
+    ended: ArcSwap<Ended>,
     /// The variables that the rules are of; whoever changes them holds this.
     state: Mutex<State>,
-    file: PathBuf,
+    /// Where the random part and the ended sessions are kept.
+    dir: PathBuf,
 }
 
 #[derive(Debug)]
@@ -45,14 +50,15 @@ impl Gate {
     /// Takes the stored key or makes one. A key that cannot be stored holds until the next start;
     /// the second value says so, and what of the variables was refused.
     pub(crate) fn open(variables: Variables, state_dir: &Path) -> (Self, Vec<String>) {
-        let file = state_dir.join("session.key");
-        let (stored, unkept) = match read(&file) {
+        let dir = state_dir.to_owned();
+        let (stored, unkept) = match read(&dir) {
             Some(stored) => (stored, None),
             None => {
                 let fresh = random();
-                (fresh, keep(&file, &fresh).err())
+                (fresh, keep(&dir, KEY, &key_text(&fresh)).err())
             }
         };
+        let ended = fs::read_to_string(dir.join(ENDED)).unwrap_or_default();
         let (rules, mut problems) = Rules::new(&variables, &stored);
         problems.extend(unkept.map(|error| {
             format!(
@@ -62,8 +68,9 @@ impl Gate {
         }));
         let gate = Self {
             rules: ArcSwap::from_pointee(rules),
+            ended: ArcSwap::from_pointee(Ended::parse(&ended)),
             state: Mutex::new(State { variables, stored }),
-            file,
+            dir,
         };
         (gate, problems)
     }
@@ -87,10 +94,24 @@ impl Gate {
     pub(crate) fn revoke(&self) -> Result<(), KeepError> {
         let mut state = self.state();
         let fresh = random();
-        keep(&self.file, &fresh)?;
+        keep(&self.dir, KEY, &key_text(&fresh))?;
         state.stored = fresh;
         self.renew(&state);
         Ok(())
+    }
+
+    pub(crate) fn ended(&self) -> Arc<Ended> {
+        self.ended.load_full()
+    }
+
+    /// Ends one session. It has ended even if that cannot be kept over a restart.
+    pub(crate) fn end(&self, session: Session) -> Result<(), KeepError> {
+        let _held = self.state();
+        let mut ended = Ended::clone(&self.ended.load());
+        ended.end(session, now());
+        let text = ended.to_text();
+        self.ended.store(Arc::new(ended));
+        keep(&self.dir, ENDED, &text)
     }
 
     fn renew(&self, state: &State) -> Vec<String> {
@@ -109,6 +130,20 @@ pub(crate) fn session(rules: &Rules, transport: Transport) -> Option<HeaderValue
     let mut id = [0; 16];
     getrandom::fill(&mut id).ok()?;
     let value = rules.key.issue(id, now() + LIFETIME.as_secs());
+    cookie(rules, transport, &value, LIFETIME)
+}
+
+/// A `Set-Cookie` value that makes a browser forget its session.
+pub(crate) fn no_session(rules: &Rules, transport: Transport) -> Option<HeaderValue> {
+    cookie(rules, transport, "", Duration::ZERO)
+}
+
+fn cookie(
+    rules: &Rules,
+    transport: Transport,
+    value: &str,
+    lifetime: Duration,
+) -> Option<HeaderValue> {
     let secure = match transport {
         Transport::Tls => "; Secure",
         Transport::Plain => "",
@@ -116,7 +151,7 @@ pub(crate) fn session(rules: &Rules, transport: Transport) -> Option<HeaderValue
     let line = format!(
         "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
         rules.cookie,
-        LIFETIME.as_secs()
+        lifetime.as_secs()
     );
     let mut line = HeaderValue::try_from(line).ok()?;
     line.set_sensitive(true);
@@ -146,33 +181,40 @@ fn random() -> [u8; 32] {
 }
 
 /// The stored key; one that is missing or damaged only ends the sessions it signed.
-fn read(file: &Path) -> Option<[u8; 32]> {
-    let text = fs::read_to_string(file).ok()?;
+fn read(dir: &Path) -> Option<[u8; 32]> {
+    let text = fs::read_to_string(dir.join(KEY)).ok()?;
     let encoded = text.trim_end().strip_prefix(FORMAT)?;
     STANDARD.decode(encoded).ok()?.try_into().ok()
 }
 
-fn keep(file: &Path, key: &[u8; 32]) -> Result<(), KeepError> {
+fn key_text(key: &[u8; 32]) -> String {
+    format!("{FORMAT}{}\n", STANDARD.encode(key))
+}
+
+/// Replaces a file that only its owner may read.
+fn keep(dir: &Path, name: &str, text: &str) -> Result<(), KeepError> {
+    let file = dir.join(name);
     let write = || -> io::Result<()> {
-        let dir = file.parent().unwrap_or_else(|| Path::new("/"));
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)?;
-        let temporary = file.with_extension("key.tmp");
+        let temporary = dir.join(format!("{name}.tmp"));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut out = options.open(&temporary)?;
-        out.write_all(format!("{FORMAT}{}\n", STANDARD.encode(key)).as_bytes())?;
+        out.write_all(text.as_bytes())?;
         out.sync_all()?;
-        fs::rename(&temporary, file)
+        fs::rename(&temporary, &file)
     };
     write().map_err(|source| KeepError {
-        path: file.to_owned(),
+        path: file.clone(),
         source,
     })
 }
 
+const KEY: &str = "session.key";
+const ENDED: &str = "ended-sessions";
 /// First bytes of the key file: its version.
 const FORMAT: &str = "v1 ";
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -202,10 +244,25 @@ mod tests {
         let state = dir.path().join("proxyd");
         let session = value(&session(&gate(&state).rules(), Transport::Tls).unwrap());
         let again = gate(&state);
-        assert!(again.rules().key.accepts(&session, now()));
+        assert!(again.rules().key.open(&session, now()).is_some());
         again.revoke().unwrap();
-        assert!(!again.rules().key.accepts(&session, now()));
-        assert!(!gate(&state).rules().key.accepts(&session, now()));
+        assert_eq!(again.rules().key.open(&session, now()), None);
+        assert_eq!(gate(&state).rules().key.open(&session, now()), None);
+    }
+
+    #[test]
+    fn an_ended_session_stays_ended_over_a_restart_and_others_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = gate(dir.path());
+        let open = |gate: &Gate| {
+            let line = session(&gate.rules(), Transport::Tls).unwrap();
+            gate.rules().key.open(&value(&line), now()).unwrap()
+        };
+        let (one, other) = (open(&first), open(&first));
+        first.end(one).unwrap();
+        for gate in [first, gate(dir.path())] {
+            assert!(gate.ended().contains(&one) && !gate.ended().contains(&other));
+        }
     }
 
     #[test]
@@ -218,7 +275,7 @@ mod tests {
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert!(gate(dir.path()).rules().key.accepts(&session, now()));
+        assert!(gate(dir.path()).rules().key.open(&session, now()).is_some());
     }
 
     #[test]

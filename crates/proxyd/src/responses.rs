@@ -157,6 +157,11 @@ pub(crate) fn login(status: StatusCode, next: &str, attempt: Attempt) -> Respons
     response
 }
 
+/// Asks whether a browser's session is to end.
+pub(crate) fn logout() -> Response<Body> {
+    page(StatusCode::OK, LOGOUT.to_owned())
+}
+
 /// Sends a browser elsewhere, once.
 pub(crate) fn redirect(code: StatusCode, location: &str) -> Response<Body> {
     let mut response = status(code);
@@ -288,6 +293,7 @@ const PLACEHOLDER: HeaderName = HeaderName::from_static("x-portal-placeholder");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: &str = "Bearer realm=\"berth\"";
 const LOGIN: &str = include_str!("../pages/login.html");
+const LOGOUT: &str = include_str!("../pages/logout.html");
 const NOT_READY: &str = include_str!("../pages/not-ready.html");
 const STYLE: &str = include_str!("../pages/page.css");
 const SCRIPT: &str = include_str!("../pages/not-ready.js");

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use instance::{Access, Port, Variables};
 
 use crate::{
-    auth::{Policy, session::SessionKey},
+    auth::{
+        Policy,
+        session::{Ended, SessionKey},
+    },
     cors::Cors,
 };
 
@@ -60,9 +63,15 @@ impl Rules {
     }
 
     /// `waits` says whether the client has tried too many wrong credentials.
-    pub(crate) fn policy(&self, required: bool, waits: bool) -> Policy<'_> {
+    pub(crate) fn policy<'a>(
+        &'a self,
+        required: bool,
+        ended: &'a Ended,
+        waits: bool,
+    ) -> Policy<'a> {
         Policy {
             required,
+            ended,
             waits,
             credentials: &self.access.credentials,
             cookie: &self.cookie,

@@ -64,6 +64,7 @@ impl Case {
             credentials: &credentials(),
             cookie: "c_auth_token",
             key: &key(),
+            ended: &Ended::default(),
             waits: false,
         };
         let facts = Facts {

@@ -384,3 +384,27 @@ async fn who_guesses_has_to_wait_and_a_session_never_does() {
     assert_eq!(door.ask(0, "GET /", &[]).await.status, 401);
     door.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_ends_this_session_and_no_other() {
+    let backend = Backend::echo().await;
+    let door = Plan::new().app("A", backend.port).start().await;
+    let (one, other) = (door.session().await, door.session().await);
+    let page = door.ask(0, "GET /.berth/logout", &[]).await;
+    assert!(page.body.contains("Log out"), "{}", page.body);
+    // Another site cannot log anybody out.
+    let evil = [("Cookie", one.as_str()), ("Origin", "https://evil.example")];
+    let answer = door.ask(0, "POST /.berth/logout", &evil).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(door.ask(0, "GET /", &evil[..1]).await.status, 200);
+
+    let answer = door.ask(0, "POST /.berth/logout", &evil[..1]).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.header("location"), Some("/.berth/login"));
+    let line = answer.header("set-cookie").unwrap();
+    assert!(line.contains("Max-Age=0; "), "{line}");
+    assert_eq!(door.ask(0, "GET /", &evil[..1]).await.status, 401);
+    let answer = door.ask(0, "GET /", &[("Cookie", other.as_str())]).await;
+    assert_eq!(answer.status, 200);
+    door.stop().await;
+}
