@@ -68,6 +68,8 @@ pub(crate) struct Connection {
     pub(crate) local: String,
     pub(crate) transport: Transport,
     pub(crate) verdict: Verdict,
+    /// Whether it comes through a tunnel, and what is before that is trusted.
+    pub(crate) tunnelled: bool,
 }
 
 impl Connection {
@@ -103,8 +105,12 @@ impl Peer {
 
 /// Serves a connection to its end. A panic in here costs this connection alone.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, port: Arc<Port>, front: Arc<Front>) {
-    let serving = AssertUnwindSafe(Box::pin(open(stream, peer, port, front))).catch_unwind();
-    match serving.await {
+    guarded(open(stream, peer, port, front)).await;
+}
+
+/// Tells how serving ended, also if it ended by a panic.
+pub(crate) async fn guarded(serving: impl Future<Output = Result<(), String>>) {
+    match AssertUnwindSafe(Box::pin(serving)).catch_unwind().await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(error, "connection ended early"),
         Err(_) => tracing::error!("connection ended by a bug of ours"),
@@ -126,6 +132,7 @@ async fn open(
         local,
         transport: Transport::Plain,
         verdict: Verdict::default(),
+        tunnelled: false,
         port,
         front,
     };
@@ -186,7 +193,8 @@ async fn certified(front: &Front) -> Result<Arc<rustls::ServerConfig>, String> {
     }
 }
 
-async fn http1<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
+/// Serves HTTP/1.1 on a connection.
+pub(crate) async fn http1<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

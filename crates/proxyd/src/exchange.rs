@@ -297,7 +297,14 @@ impl Exchange<'_> {
             (Failure::Refused | Failure::TimedOut, Some(told)) => told,
             (Failure::Broken, Some(_)) | (_, None) => known.to_owned(),
         };
-        responses::not_ready(&site.app, &state, Audience::of(&self.parts.headers))
+        let headers = &self.parts.headers;
+        let mut response = responses::not_ready(&site.app, &state, Audience::of(headers));
+        // Cloudflare puts a page of its own in the place of an answer of 500 upwards. Only who is
+        // trusted can say that it is in between.
+        if self.connection.tunnelled && headers.contains_key("cf-ray") {
+            *response.status_mut() = StatusCode::OK;
+        }
+        response
     }
 }
 

@@ -31,6 +31,7 @@ mod gate;
 mod head;
 mod metrics;
 mod port;
+mod preamble;
 mod responses;
 pub mod route;
 mod rules;
@@ -39,6 +40,7 @@ mod service;
 mod settings;
 mod sites;
 mod tls;
+mod tunnelled;
 mod upstream;
 mod websocket;
 

@@ -20,6 +20,7 @@ use crate::{
     settings::Settings,
     sites::Sites,
     tls::Tls,
+    tunnelled,
     upstream::Upstreams,
 };
 
@@ -73,6 +74,21 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         let front = front.clone();
         async move { front.tls.follow().await }
     });
+    match ipc::Listener::bind(&settings.tunnel_socket) {
+        Ok(listener) => {
+            let own = nix::unistd::Uid::effective().as_raw();
+            let uid = settings.tunnel_uid.unwrap_or(own);
+            let front = front.clone();
+            start(tasks, "tunnelled", async move {
+                tunnelled::run(listener, front, uid).await
+            });
+        }
+        Err(error) => {
+            let problem = format!("{error}; nobody can come through a tunnel");
+            tracing::error!(problem);
+            front.board.set_problems("tunnel", vec![problem]);
+        }
+    }
     let supervisor = settings.supervisor_socket.clone();
     start(tasks, "supervisord", async move {
         feed.follow(&supervisor).await

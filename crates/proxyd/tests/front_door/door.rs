@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     certificate: bool,
     supervisor: Option<PathBuf>,
     environment_file: String,
+    tunnel_uid: Option<u32>,
     problems: Vec<String>,
 }
 
@@ -57,6 +58,7 @@ impl Plan {
             certificate: true,
             supervisor: None,
             environment_file: String::new(),
+            tunnel_uid: None,
             problems: Vec::new(),
         }
         .set("ENABLE_HTTPS", "true")
@@ -85,6 +87,12 @@ impl Plan {
 
     pub(crate) fn environment_file(mut self, text: &str) -> Self {
         text.clone_into(&mut self.environment_file);
+        self
+    }
+
+    /// Who tunneld runs as.
+    pub(crate) fn tunnel_uid(mut self, uid: u32) -> Self {
+        self.tunnel_uid = Some(uid);
         self
     }
 
@@ -128,6 +136,8 @@ impl Plan {
             key: at("instance.key"),
             state_dir: at("state"),
             environment_file: at("environment"),
+            tunnel_socket: at("tunnel.sock"),
+            tunnel_uid: self.tunnel_uid,
             access_log_every: 1,
             supervisor_socket: self.supervisor.unwrap_or_else(|| at("absent.sock")),
         };
@@ -210,6 +220,15 @@ impl Door {
 
     pub(crate) async fn connect_plain(&self, app: usize) -> Client {
         Client::plain((self.address, self.ports[app]).into()).await
+    }
+
+    /// A connection as tunneld brings it.
+    pub(crate) async fn connect_tunnelled(&self, preamble: &[u8]) -> Client {
+        let path = self.dir.path().join("tunnel.sock");
+        let stream = tokio::net::UnixStream::connect(path).await.unwrap();
+        let mut client = Client::over(stream);
+        client.send(preamble).await;
+        client
     }
 
     pub(crate) async fn connect_tls(&self, app: usize) -> Client {

@@ -14,4 +14,5 @@ mod rules;
 mod state;
 mod streaming;
 mod tls;
+mod tunnelled;
 mod websocket;
