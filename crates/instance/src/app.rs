@@ -31,6 +31,34 @@ pub struct App {
     /// The program that is this app, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<ProgramName>,
+    /// Who may open it, where that differs from the instance's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AppAccess>,
+    /// Whether its answers may be compressed on their way to a client.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub compression: bool,
+}
+
+/// Who may open an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppAccess {
+    /// Everybody.
+    Public,
+    /// Who has a credential of the instance, or a share link of the app.
+    Token,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// Why an app was refused.
@@ -56,6 +84,13 @@ pub enum AppError {
     /// The host is empty or holds characters that no host name has.
     #[error("host {value:?} is not a host name or address")]
     Host {
+        /// What stands there.
+        value: String,
+    },
+    /// The access is none that there is. Such an app is refused as a whole: it could be open to
+    /// everybody where it was to be closed.
+    #[error("access {value:?} is neither public nor token")]
+    Access {
         /// What stands there.
         value: String,
     },

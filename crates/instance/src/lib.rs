@@ -13,7 +13,7 @@ mod ports;
 mod secret;
 
 pub use access::{Access, Credentials, Problem};
-pub use app::{App, AppError, Port, ProgramName};
+pub use app::{App, AppAccess, AppError, Port, ProgramName};
 pub use ports::PortMap;
 pub use secret::Secret;
 

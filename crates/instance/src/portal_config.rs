@@ -84,6 +84,8 @@ pub(crate) fn build(
         internal_port,
         open_path,
         program: App::known_program(name),
+        access: None,
+        compression: true,
     })
 }
 

@@ -11,7 +11,9 @@
 //!     program: jupyter
 //! ```
 //!
-//! `program` is ours and optional; files written for the original portal have none. People edit the
+//! `program` is ours and optional, and so are `access` (`public` or `token`, where the app's differs
+//! from the instance's) and `compression: false`; files written for the original portal have none of
+//! them. People edit the
 //! file by hand, so each app is read by itself and a mistake costs one app. A file without apps
 //! counts as absent, as it always did.
 
@@ -24,7 +26,7 @@ use std::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{App, AppError, Port, ProgramName, portal_config};
+use crate::{App, AppAccess, AppError, Port, ProgramName, portal_config};
 
 /// Where the file is.
 pub const PATH: &str = "/etc/portal.yaml";
@@ -305,7 +307,7 @@ mod loose {
 
     use serde::Deserialize;
 
-    use super::{App, AppError, Port, ProgramName, portal_config};
+    use super::{App, AppAccess, AppError, Port, ProgramName, portal_config};
 
     /// An app before its checks; numbers may be written as text.
     #[derive(Deserialize)]
@@ -320,6 +322,8 @@ mod loose {
         open_path: String,
         name: Option<String>,
         program: Option<String>,
+        access: Option<String>,
+        compression: Option<bool>,
         pub(super) position: Option<u32>,
     }
 
@@ -346,6 +350,14 @@ mod loose {
         }
     }
 
+    fn access(value: String) -> Result<AppAccess, AppError> {
+        match value.as_str() {
+            "public" => Ok(AppAccess::Public),
+            "token" => Ok(AppAccess::Token),
+            _ => Err(AppError::Access { value }),
+        }
+    }
+
     impl Loose {
         pub(super) fn into_app(self, key: &str) -> Result<App, AppError> {
             let external = self.external_port.port("external")?;
@@ -356,6 +368,8 @@ mod loose {
             if let Some(program) = self.program {
                 app.program = Some(ProgramName::new(program));
             }
+            app.access = self.access.map(access).transpose()?;
+            app.compression = self.compression.unwrap_or(true);
             Ok(app)
         }
     }
@@ -390,6 +404,31 @@ mod tests {
         assert!(
             read.problems[0].contains("\"Broken\"")
                 && read.problems[0].contains("external port \"0\"")
+        );
+    }
+
+    #[test]
+    fn who_may_open_an_app_is_read_and_never_guessed() {
+        let app = |more: &str| {
+            let text = format!(
+                "applications:\n  A:\n    external_port: 8080\n    internal_port: 18080\n{more}"
+            );
+            parse(&text).unwrap()
+        };
+        let read = app("    access: public\n    compression: false\n");
+        let found = &read.apps[0];
+        assert_eq!(
+            (found.access, found.compression),
+            (Some(AppAccess::Public), false)
+        );
+        assert_eq!(parse(&render(&read.apps)).unwrap(), read);
+        let found = &app("").apps[0];
+        assert_eq!((found.access, found.compression), (None, true));
+        let read = app("    access: Public \"x\"\n");
+        assert!(read.apps.is_empty());
+        assert!(
+            read.problems[0].contains("neither public nor token"),
+            "{read:?}"
         );
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use nix::unistd::{Gid, chown};
 use thiserror::Error;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 
 use crate::GROUP;
 
@@ -77,6 +77,14 @@ impl Listener {
                 inode,
             },
         })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// Mostly for want of descriptors; the next call may succeed.
+    pub async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.inner.accept().await?.0)
     }
 
     /// The socket path.

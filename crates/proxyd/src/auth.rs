@@ -22,7 +22,10 @@ pub mod session;
 use http::{HeaderMap, HeaderValue, Method, header};
 use instance::Credentials;
 
-use self::{authorization::Authorization, session::SessionKey};
+use self::{
+    authorization::Authorization,
+    session::{Ended, SessionKey},
+};
 
 /// Who may pass on a port.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,10 @@ pub struct Policy<'a> {
     pub cookie: &'a str,
     /// Signs our sessions.
     pub key: &'a SessionKey,
+    /// Sessions that were ended.
+    pub ended: &'a Ended,
+    /// Whether the client has tried so many wrong credentials that only sessions are looked at.
+    pub waits: bool,
 }
 
 /// What is known of a request before its body is read.
@@ -68,8 +75,14 @@ pub enum Origin {
 pub enum Decision {
     /// Answer the tunnel check.
     Resolver,
-    /// Answer one of our own pages, by the name after `/.berth/`.
-    Own(String),
+    /// Answer one of our own pages.
+    Own {
+        /// What follows `/.berth/`.
+        name: String,
+        /// Whether the request carries a valid credential, and if not, why it is refused where
+        /// that matters. An open port is open for its app, not for these pages.
+        allowed: Result<(), Refusal>,
+    },
     /// Give a session and send the browser to this target.
     Enter {
         /// Path and query without the token.
@@ -95,8 +108,12 @@ pub struct Admission {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It carries no valid credential.
+    /// It carries no credential.
     Unauthorized,
+    /// It carries one, and it is wrong.
+    Wrong,
+    /// It carries one, and its client has to wait before one is looked at again.
+    TooMany,
     /// Another site made the browser send it.
     CrossOrigin,
 }
@@ -107,10 +124,13 @@ pub fn decide(policy: Policy<'_>, facts: &Facts<'_>, now: u64) -> Decision {
     if path == RESOLVER {
         return Decision::Resolver;
     }
-    if let Some(own) = path.strip_prefix(OWN) {
-        return Decision::Own(own.to_owned());
-    }
     let found = Found::of(policy, facts);
+    if let Some(own) = path.strip_prefix(OWN) {
+        return Decision::Own {
+            name: own.to_owned(),
+            allowed: found.credential(policy, facts, now).map(drop),
+        };
+    }
     let admit = |start_session| {
         Decision::Admit(Admission {
             target: found.target.clone(),
@@ -121,31 +141,22 @@ pub fn decide(policy: Policy<'_>, facts: &Facts<'_>, now: u64) -> Decision {
     if !policy.required || is_exempt(facts.method, path) {
         return admit(false);
     }
-    if found.token {
-        let visit = matches!(*facts.method, Method::GET | Method::HEAD)
-            && !facts.websocket
-            && wants_html(facts.headers);
-        return match &found.target {
-            Some(target) if visit => Decision::Enter {
-                target: target.clone(),
-            },
-            _ => admit(true),
-        };
+    match found.credential(policy, facts, now) {
+        Err(refusal) => Decision::Refuse(refusal),
+        Ok(Credential::Token) => {
+            let visit = matches!(*facts.method, Method::GET | Method::HEAD)
+                && !facts.websocket
+                && wants_html(facts.headers);
+            match &found.target {
+                Some(target) if visit => Decision::Enter {
+                    target: target.clone(),
+                },
+                _ => admit(true),
+            }
+        }
+        Ok(Credential::Bearer | Credential::Session) => admit(false),
+        Ok(Credential::Basic) => admit(true),
     }
-    if found.authorization == Some(Scheme::Bearer) {
-        return admit(false);
-    }
-    let session =
-        cookies::values(facts.headers, policy.cookie).any(|value| policy.key.accepts(value, now));
-    if !session && found.authorization != Some(Scheme::Basic) {
-        return Decision::Refuse(Refusal::Unauthorized);
-    }
-    // Browsers attach cookies and Basic credentials whoever asks for the request. Ports of one
-    // host even count as the same site, so SameSite does not tell our apps from a neighbour's.
-    if facts.origin == Origin::Other && (facts.websocket || !is_safe(facts.method)) {
-        return Decision::Refuse(Refusal::CrossOrigin);
-    }
-    admit(!session)
 }
 
 /// Whether the answer is for a person's eyes.
@@ -166,6 +177,15 @@ enum Scheme {
     Basic,
 }
 
+/// By what a request passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credential {
+    Token,
+    Bearer,
+    Session,
+    Basic,
+}
+
 /// Our credentials in a request.
 struct Found {
     /// Whether exactly one `token` parameter is there and it is ours.
@@ -173,6 +193,8 @@ struct Found {
     /// The target without our token, if it carries it.
     target: Option<String>,
     authorization: Option<Scheme>,
+    /// Whether there is anything that could be meant as a credential of ours.
+    tries: bool,
 }
 
 impl Found {
@@ -192,10 +214,46 @@ impl Found {
                         .then_some(Scheme::Basic),
                 });
         Self {
+            tries: tokens.all > 0 || facts.headers.contains_key(header::AUTHORIZATION),
             token: tokens.ours == 1 && tokens.all == 1,
             target: (tokens.ours > 0).then_some(tokens.without_ours),
             authorization,
         }
+    }
+
+    fn credential(
+        &self,
+        policy: Policy<'_>,
+        facts: &Facts<'_>,
+        now: u64,
+    ) -> Result<Credential, Refusal> {
+        let session = cookies::values(facts.headers, policy.cookie)
+            .filter_map(|value| policy.key.open(value, now))
+            .any(|session| !policy.ended.contains(&session));
+        if policy.waits && !session && self.tries {
+            return Err(Refusal::TooMany);
+        }
+        if self.token {
+            return Ok(Credential::Token);
+        }
+        if self.authorization == Some(Scheme::Bearer) {
+            return Ok(Credential::Bearer);
+        }
+        if !session && self.authorization != Some(Scheme::Basic) {
+            return Err(match self.tries {
+                true => Refusal::Wrong,
+                false => Refusal::Unauthorized,
+            });
+        }
+        // Browsers attach cookies and Basic credentials whoever asks for the request. Ports of one
+        // host even count as the same site, so SameSite does not tell our apps from a neighbour's.
+        if facts.origin == Origin::Other && (facts.websocket || !is_safe(facts.method)) {
+            return Err(Refusal::CrossOrigin);
+        }
+        Ok(match session {
+            true => Credential::Session,
+            false => Credential::Basic,
+        })
     }
 }
 

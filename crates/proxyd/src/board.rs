@@ -11,8 +11,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     connection::Front,
+    counters::Counts,
     feeds::Programs,
-    port::{Counts, Listening, Port},
+    port::{Listening, Port},
     route::Site,
     tls::Status,
 };
@@ -64,6 +65,10 @@ impl Board {
     pub(crate) fn set_ports(&self, ports: Vec<Arc<Port>>) {
         self.ports.store(Arc::new(ports));
         self.changed();
+    }
+
+    pub(crate) fn ports(&self) -> Arc<Vec<Arc<Port>>> {
+        self.ports.load_full()
     }
 
     /// Replaces the problems that `source` reported before.
@@ -133,7 +138,7 @@ pub(crate) fn view(front: &Front) -> View {
     View {
         routes: front.board.ports.load().iter().map(route).collect(),
         tls,
-        auth: front.gate.access.auth,
+        auth: front.gate.rules().access.auth,
         problems,
     }
 }

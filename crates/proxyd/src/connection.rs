@@ -5,17 +5,21 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use daemon::Tasks;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -25,17 +29,19 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
+    account::Sample,
     authority::Authority,
     board::Board,
     body::Body,
     exchange,
+    failures::Failures,
     feeds::Programs,
     framing::{Framing, Verdict},
     gate::{Gate, Transport},
     head,
     port::Port,
     responses,
-    tls::Tls,
+    tls::{H2, Tls},
     upstream::Upstreams,
 };
 
@@ -47,6 +53,8 @@ pub(crate) struct Front {
     pub(crate) upstreams: Upstreams,
     pub(crate) programs: watch::Receiver<Programs>,
     pub(crate) board: Board,
+    pub(crate) sample: Sample,
+    pub(crate) failures: Failures,
     pub(crate) tasks: Tasks,
 }
 
@@ -60,6 +68,23 @@ pub(crate) struct Connection {
     pub(crate) local: String,
     pub(crate) transport: Transport,
     pub(crate) verdict: Verdict,
+    /// Whether it comes through a tunnel, and what is before that is trusted.
+    pub(crate) tunnelled: bool,
+}
+
+impl Connection {
+    /// Its client sent a wrong credential.
+    pub(crate) fn failed(&self) {
+        self.port.counters.refused();
+        let failures = &self.front.failures;
+        failures.failed(self.peer.address, Instant::now());
+    }
+
+    /// How long its client has to wait before it may try a credential.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        let failures = &self.front.failures;
+        failures.wait(self.peer.address, Instant::now())
+    }
 }
 
 /// The client's address, in the forms that every request needs.
@@ -80,8 +105,12 @@ impl Peer {
 
 /// Serves a connection to its end. A panic in here costs this connection alone.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, port: Arc<Port>, front: Arc<Front>) {
-    let serving = AssertUnwindSafe(Box::pin(open(stream, peer, port, front))).catch_unwind();
-    match serving.await {
+    guarded(open(stream, peer, port, front)).await;
+}
+
+/// Tells how serving ended, also if it ended by a panic.
+pub(crate) async fn guarded(serving: impl Future<Output = Result<(), String>>) {
+    match AssertUnwindSafe(Box::pin(serving)).catch_unwind().await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(error, "connection ended early"),
         Err(_) => tracing::error!("connection ended by a bug of ours"),
@@ -103,11 +132,12 @@ async fn open(
         local,
         transport: Transport::Plain,
         verdict: Verdict::default(),
+        tunnelled: false,
         port,
         front,
     };
     if !connection.front.tls.is_wanted() {
-        return http(stream, Arc::new(connection)).await;
+        return http1(stream, Arc::new(connection)).await;
     }
     // Nothing is owed to a client that has not asked for anything yet.
     let closing = connection.port.closing.clone();
@@ -122,7 +152,11 @@ async fn open(
             };
             let stream = stream?;
             connection.transport = Transport::Tls;
-            http(stream, Arc::new(connection)).await
+            let connection = Arc::new(connection);
+            match stream.get_ref().1.alpn_protocol() {
+                Some(H2) => http2(stream, connection).await,
+                Some(_) | None => http1(stream, connection).await,
+            }
         }
         Some(letter) if letter.is_ascii_alphabetic() => {
             send_to_https(stream, Arc::new(connection)).await
@@ -159,7 +193,8 @@ async fn certified(front: &Front) -> Result<Arc<rustls::ServerConfig>, String> {
     }
 }
 
-async fn http<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
+/// Serves HTTP/1.1 on a connection.
+pub(crate) async fn http1<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -175,19 +210,123 @@ where
     let serving = builder()
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    let mut serving = std::pin::pin!(serving);
+    // An idle connection ends by the time that its next head may take.
+    drive(serving, &connection, std::future::pending()).await
+}
+
+async fn http2<S>(stream: S, connection: Arc<Connection>) -> Result<(), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let busy = Busy::default();
+    let (shared, streams) = (connection.clone(), busy.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (connection, stream) = (shared.clone(), streams.begin());
+        async move {
+            let mut response = exchange::answer(&connection, request).await;
+            response.body_mut().hold(stream);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_header_list_size(HEADERS)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(PONG);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    drive(serving, &connection, busy.idle()).await
+}
+
+/// Serves a connection until it ends, its port is closed, or nobody has used it for long: then what
+/// is in hand is finished.
+async fn drive<C>(
+    serving: C,
+    connection: &Connection,
+    unused: impl Future<Output = ()>,
+) -> Result<(), String>
+where
+    C: Serving,
+{
+    let mut serving = pin!(serving);
     tokio::select! {
         result = serving.as_mut() => return result.map_err(|error| error.to_string()),
         () = connection.port.closing.cancelled() => {}
+        () = unused => {}
     }
-    // The request in hand is finished; an idle connection ends here.
-    serving.as_mut().graceful_shutdown();
+    serving.as_mut().finish();
     let stop = connection.front.tasks.stop();
     tokio::select! {
         result = serving => result.map_err(|error| error.to_string()),
         () = async { stop.requested().await; tokio::time::sleep(DRAIN).await } => {
             Err("cut at shutdown".to_owned())
         }
+    }
+}
+
+/// A connection of either version.
+trait Serving: Future<Output = hyper::Result<()>> {
+    /// Takes no more requests, and ends when those in hand are answered.
+    fn finish(self: Pin<&mut Self>);
+}
+
+impl<S, F> Serving for http1::UpgradeableConnection<TokioIo<S>, F>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: HttpService<Incoming, ResBody = Body>,
+    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S, F> Serving for http2::Connection<TokioIo<S>, F, TokioExecutor>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: HttpService<Incoming, ResBody = Body>,
+    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    F::Future: Send + 'static,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// How many streams of an HTTP/2 connection are open.
+#[derive(Clone, Debug, Default)]
+struct Busy(watch::Sender<usize>);
+
+/// An open stream.
+#[derive(Debug)]
+pub(crate) struct Stream(Busy);
+
+impl Busy {
+    fn begin(&self) -> Stream {
+        self.0.send_modify(|open| *open += 1);
+        Stream(self.clone())
+    }
+
+    /// Waits until there was no stream for a while.
+    async fn idle(self) {
+        let mut open = self.0.subscribe();
+        loop {
+            let none = open.wait_for(|open| *open == 0).await.map(drop);
+            if none.is_err() || timeout(UNUSED, open.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|open| *open -= 1);
     }
 }
 
@@ -237,8 +376,8 @@ fn builder() -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)
-        .max_buf_size(64 * 1024)
-        .max_header_size(64 * 1024)
+        .max_buf_size(64 << 10)
+        .max_header_size(64 << 10)
         .half_close(false);
     builder
 }
@@ -313,6 +452,16 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a TLS client may wait for the first certificate.
 const CERTIFICATE: Duration = Duration::from_secs(5);
 const HEADER: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 connection stays open without a stream.
+const UNUSED: Duration = Duration::from_secs(120);
+const PONG: Duration = Duration::from_secs(20);
+/// What one upload may have in flight.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// Many times that, so that uploads whose app does not read do not stop the others.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+const STREAMS: u32 = 128;
+const SEND_BUFFER: usize = 256 << 10;
+const HEADERS: u32 = 64 << 10;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of what is sent to it.
 const STALL: Duration = Duration::from_secs(120);

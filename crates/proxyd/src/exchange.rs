@@ -1,9 +1,12 @@
 //! One request and its answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
     request::Parts,
     uri::{PathAndQuery, Scheme},
 };
@@ -12,16 +15,20 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use crate::{
-    auth::{self, Admission, Decision, Facts, Refusal, query},
+    account::Account,
+    auth::{self, Admission, Decision, Facts, Refusal, cookies, query},
     body::Body,
+    compression,
     connection::Connection,
     forward::{self, Hop},
     gate,
-    head::{self, AMBIGUOUS, Head, Kind, Rejection},
+    head::{self, AMBIGUOUS, Handshake, Head, Kind, Rejection},
+    metrics,
     port::Target,
     responses::{self, Attempt, Audience},
+    rules::Rules,
     upstream::{Failure, Repeat},
-    websocket,
+    websocket::{self, Key},
 };
 
 /// Answers a request: by the app behind the port if it may pass, otherwise by ourselves.
@@ -29,27 +36,29 @@ pub(crate) async fn answer(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
-    let mut response = decide(connection, &parts, body, upgrade).await;
+    let rules = connection.front.gate.rules();
+    let mut response = decide(connection, &rules, &parts, body, upgrade).await;
+    if let Some(cors) = &rules.cors {
+        cors.apply(&parts.headers, response.headers_mut());
+    }
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
         // The framing scanner does not follow chunks, so nothing may come after them.
         responses::close(&mut response);
     }
     let status = response.status();
-    connection.port.counters.answered(status);
+    connection.port.counters.answered(status, began.elapsed());
     connection.front.board.counted();
-    tracing::debug!(
-        method = %parts.method,
-        path = parts.uri.path(),
-        status = status.as_u16(),
-        "answered"
-    );
+    let account = Account::sent(connection, &parts, began, status);
+    response.body_mut().count(account);
     response
 }
 
 async fn decide(
     connection: &Arc<Connection>,
+    rules: &Rules,
     parts: &Parts,
     body: Incoming,
     upgrade: Option<OnUpgrade>,
@@ -60,33 +69,52 @@ async fn decide(
             reason: AMBIGUOUS,
         });
     }
-    let head = match head::check(parts, &connection.local) {
+    let mut head = match head::check(parts, &connection.local) {
         Ok(head) => head,
         Err(rejection) => return responses::rejection(rejection),
     };
+    if head.origin == auth::Origin::Other && is_allowed(rules, &parts.headers) {
+        head.origin = auth::Origin::Same;
+    }
     let target = connection.port.target();
     let facts = Facts {
         method: &parts.method,
         target: target_of(parts),
         headers: &parts.headers,
-        websocket: head.kind == Kind::WebSocket,
+        websocket: matches!(head.kind, Kind::WebSocket(_)),
         origin: head.origin,
     };
-    let gate = &connection.front.gate;
-    let key = gate.key();
-    match auth::decide(gate.policy(&key, target.site.auth), &facts, gate::now()) {
+    if let Some(cors) = &rules.cors
+        && cors.is_preflight(&parts.method, &parts.headers)
+    {
+        return responses::preflight();
+    }
+    let ended = connection.front.gate.ended();
+    let policy = rules.policy(target.site.auth, &ended, connection.wait().is_some());
+    match auth::decide(policy, &facts, gate::now()) {
         Decision::Resolver => responses::resolver(),
-        Decision::Own(name) => own(connection, &head, parts, body, &name).await,
+        Decision::Own { name, allowed } => {
+            let page = Page {
+                name: &name,
+                allowed,
+            };
+            own(connection, rules, &head, parts, body, page).await
+        }
         Decision::Enter { target } => {
             let location = own_url(connection, &head, &target);
             let response = responses::redirect(StatusCode::FOUND, &location);
-            with_session(connection, response)
+            with_session(connection, rules, response)
         }
         Decision::Refuse(refusal) => refuse(connection, parts, refusal),
         Decision::Admit(admission) => {
             let start_session = admission.start_session;
             let exchange = Exchange {
+                key: match head.kind {
+                    Kind::WebSocket(Handshake::Connect) => Key::random(),
+                    Kind::WebSocket(Handshake::Upgrade) | Kind::Plain => None,
+                },
                 connection,
+                rules,
                 parts,
                 head,
                 target: &target,
@@ -94,7 +122,7 @@ async fn decide(
             };
             let response = exchange.forward(body, upgrade).await;
             if start_session {
-                with_session(connection, response)
+                with_session(connection, rules, response)
             } else {
                 response
             }
@@ -102,13 +130,24 @@ async fn decide(
     }
 }
 
+/// Whether the site that sent a request is allowed by name, and so is as good as our own.
+fn is_allowed(rules: &Rules, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN);
+    let cors = rules.cors.as_ref();
+    cors.zip(origin)
+        .is_some_and(|(cors, origin)| cors.names(origin))
+}
+
 /// A request that goes to the app.
 struct Exchange<'a> {
     connection: &'a Arc<Connection>,
+    rules: &'a Rules,
     parts: &'a Parts,
     head: Head<'a>,
     target: &'a Target,
     admission: &'a Admission,
+    /// What a WebSocket over HTTP/2 lacks.
+    key: Option<Key>,
 }
 
 impl Exchange<'_> {
@@ -117,15 +156,24 @@ impl Exchange<'_> {
             return responses::problem(StatusCode::BAD_REQUEST, "the request target is malformed");
         };
         let empty = body.is_end_stream();
-        let repeat = if empty && is_idempotent(&self.parts.method) {
+        let method = match self.head.kind {
+            Kind::WebSocket(_) => Method::GET,
+            Kind::Plain => self.parts.method.clone(),
+        };
+        let repeat = if empty && is_idempotent(&method) {
             Repeat::Once
         } else {
             Repeat::Never
         };
         let mut body = Some(body).filter(|_| !empty);
         let build = || {
-            let mut request = Request::new(body.take().map_or_else(Body::empty, Body::Stream));
-            *request.method_mut() = self.parts.method.clone();
+            let body = body.take().map(|body| {
+                let mut body = Body::from(body);
+                body.count(Account::received(&self.connection.port));
+                body
+            });
+            let mut request = Request::new(body.unwrap_or_else(Body::empty));
+            *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = self.headers();
             request
@@ -158,21 +206,25 @@ impl Exchange<'_> {
     }
 
     fn headers(&self) -> HeaderMap {
-        let gate = &self.connection.front.gate;
         let hop = Hop {
             peer: &self.connection.peer,
             transport: self.connection.transport,
             outside: self.head.authority,
-            inside: self.target.inside.as_str(),
+            inside: self.target.told.as_str(),
+            always_origin: self.target.always_origin,
             host: &self.target.host,
             kind: self.head.kind,
             origin: self.head.origin,
             admission: self.admission,
-            cookie: gate.cookie(),
+            cookie: &self.rules.cookie,
         };
-        forward::request(&self.parts.headers, &hop, |value| {
-            gate.access.credentials.accepts_token(value)
-        })
+        let mut headers = forward::request(&self.parts.headers, &hop, |value| {
+            self.rules.access.credentials.accepts_token(value)
+        });
+        if let Some(key) = &self.key {
+            key.ask(&mut headers);
+        }
+        headers
     }
 
     fn pass_back(
@@ -182,27 +234,52 @@ impl Exchange<'_> {
     ) -> Response<Body> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let websocket = head::lists(response.headers(), &header::UPGRADE, "websocket");
-        forward::response(response.headers_mut(), self.target.inside.as_str());
+        forward::response(
+            response.headers_mut(),
+            &[&self.target.inside, &self.target.told],
+        );
         *response.version_mut() = Version::HTTP_11;
         if !switched {
-            return response.map(Body::Stream);
+            return self.ordinary(response);
         }
-        let (Kind::WebSocket, true, Some(client)) = (self.head.kind, websocket, upgrade) else {
+        let answered = match &self.key {
+            Some(key) => key.is_answered(response.headers_mut()),
+            // The client looks at the proof itself.
+            None => true,
+        };
+        let (Kind::WebSocket(handshake), true, Some(client)) =
+            (self.head.kind, websocket && answered, upgrade)
+        else {
             return self.not_ready(Failure::Broken);
         };
-        // From here on the client's bytes are no HTTP.
-        self.connection.verdict.switch_off();
         websocket::start(self.connection, client, hyper::upgrade::on(&mut response));
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONNECTION,
-            header::HeaderValue::from_static("Upgrade"),
-        );
-        headers.insert(
-            header::UPGRADE,
-            header::HeaderValue::from_static("websocket"),
-        );
+        match handshake {
+            Handshake::Connect => *response.status_mut() = StatusCode::OK,
+            Handshake::Upgrade => {
+                // From here on the client's bytes are no HTTP.
+                self.connection.verdict.switch_off();
+                let headers = response.headers_mut();
+                headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            }
+        }
         response.map(|_| Body::empty())
+    }
+
+    /// An answer that is no switch of protocols.
+    fn ordinary(&self, response: Response<Incoming>) -> Response<Body> {
+        if !(self.rules.compression && self.target.site.compression) {
+            return response.map(Body::from);
+        }
+        let (mut answer, body) = response.into_parts();
+        let length = body.size_hint().exact();
+        let (method, asked) = (&self.parts.method, &self.parts.headers);
+        let coding = compression::negotiate(method, asked, &mut answer, length);
+        let body = match coding {
+            Some(coding) => Body::compressed(coding, body),
+            None => Body::from(body),
+        };
+        Response::from_parts(answer, body)
     }
 
     fn not_ready(&self, failure: Failure) -> Response<Body> {
@@ -220,13 +297,27 @@ impl Exchange<'_> {
             (Failure::Refused | Failure::TimedOut, Some(told)) => told,
             (Failure::Broken, Some(_)) | (_, None) => known.to_owned(),
         };
-        responses::not_ready(&site.app, &state, Audience::of(&self.parts.headers))
+        let headers = &self.parts.headers;
+        let mut response = responses::not_ready(&site.app, &state, Audience::of(headers));
+        // Cloudflare puts a page of its own in the place of an answer of 500 upwards. Only who is
+        // trusted can say that it is in between.
+        if self.connection.tunnelled && headers.contains_key("cf-ray") {
+            *response.status_mut() = StatusCode::OK;
+        }
+        response
     }
 }
 
 fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<Body> {
-    if refusal == Refusal::Unauthorized {
-        connection.port.counters.refused();
+    match refusal {
+        Refusal::Wrong => connection.failed(),
+        Refusal::Unauthorized => connection.port.counters.refused(),
+        Refusal::TooMany => {
+            connection.port.counters.refused();
+            let wait = connection.wait().unwrap_or_default();
+            return responses::too_many(wait, Audience::of(&parts.headers));
+        }
+        Refusal::CrossOrigin => {}
     }
     // A wrong token is not carried into the page that asks for the right one.
     let tokens = query::tokens(target_of(parts), |_| true);
@@ -237,16 +328,23 @@ fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<
     responses::refused(refusal, Audience::of(&parts.headers), next)
 }
 
+/// One of our own pages, and whether it may be seen where that matters.
+struct Page<'a> {
+    name: &'a str,
+    allowed: Result<(), Refusal>,
+}
+
 /// Answers one of our own pages under `/.berth/`.
 async fn own(
     connection: &Arc<Connection>,
+    rules: &Rules,
     head: &Head<'_>,
     parts: &Parts,
     body: Incoming,
-    name: &str,
+    page: Page<'_>,
 ) -> Response<Body> {
     let reading = matches!(parts.method, Method::GET | Method::HEAD);
-    match name {
+    match page.name {
         "login" if reading => {
             let query = query::split(target_of(parts)).1.unwrap_or_default();
             let next = field(query, "next").unwrap_or_default();
@@ -256,16 +354,31 @@ async fn own(
             if head.origin == auth::Origin::Other {
                 return refuse(connection, parts, Refusal::CrossOrigin);
             }
-            log_in(connection, head, body).await
+            log_in(connection, rules, head, body).await
         }
-        _ if reading => responses::asset(name).unwrap_or_else(|| {
+        "logout" if reading => responses::logout(),
+        "logout" if parts.method == Method::POST => match page.allowed {
+            // Nobody is logged out by another site.
+            Err(Refusal::CrossOrigin) => refuse(connection, parts, Refusal::CrossOrigin),
+            Ok(()) | Err(_) => log_out(connection, rules, parts),
+        },
+        "metrics" if reading => match page.allowed {
+            Ok(()) => responses::metrics(metrics::text(&connection.front.board.ports())),
+            Err(refusal) => refuse(connection, parts, refusal),
+        },
+        _ if reading => responses::asset(page.name).unwrap_or_else(|| {
             responses::problem(StatusCode::NOT_FOUND, "there is no such page of the proxy")
         }),
         _ => responses::problem(StatusCode::METHOD_NOT_ALLOWED, "this page is for reading"),
     }
 }
 
-async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Response<Body> {
+async fn log_in(
+    connection: &Connection,
+    rules: &Rules,
+    head: &Head<'_>,
+    body: Incoming,
+) -> Response<Body> {
     let form = tokio::time::timeout(FORM_TIME, Limited::new(body, FORM_SIZE).collect()).await;
     let Ok(Ok(form)) = form else {
         let mut response = responses::problem(
@@ -279,21 +392,46 @@ async fn log_in(connection: &Connection, head: &Head<'_>, body: Incoming) -> Res
     let form = String::from_utf8_lossy(&form);
     let next = field(&form, "next").unwrap_or_default();
     let token = field(&form, "token").unwrap_or_default();
-    let credentials = &connection.front.gate.access.credentials;
-    if !credentials.accepts_token(token.trim().as_bytes()) {
+    let credentials = &rules.access.credentials;
+    if let Some(wait) = connection.wait() {
         connection.port.counters.refused();
+        return responses::too_many(wait, Audience::Person);
+    }
+    if !credentials.accepts_token(token.trim().as_bytes()) {
+        connection.failed();
         return responses::login(StatusCode::UNAUTHORIZED, local(&next), Attempt::Failed);
     }
     let location = own_url(connection, head, local(&next));
     with_session(
         connection,
+        rules,
         responses::redirect(StatusCode::SEE_OTHER, &location),
     )
 }
 
-fn with_session(connection: &Connection, mut response: Response<Body>) -> Response<Body> {
-    let gate = &connection.front.gate;
-    if let Some(line) = gate.start_session(connection.transport) {
+/// Ends the browser's sessions, and takes the cookie away.
+fn log_out(connection: &Connection, rules: &Rules, parts: &Parts) -> Response<Body> {
+    let sessions: Vec<_> = cookies::values(&parts.headers, &rules.cookie)
+        .filter_map(|value| rules.key.open(value, gate::now()))
+        .collect();
+    for session in sessions {
+        if let Err(error) = connection.front.gate.end(session) {
+            tracing::error!(%error, "an ended session is valid again after a restart");
+        }
+    }
+    let mut response = responses::redirect(StatusCode::SEE_OTHER, LOGIN);
+    if let Some(line) = gate::no_session(rules, connection.transport) {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+fn with_session(
+    connection: &Connection,
+    rules: &Rules,
+    mut response: Response<Body>,
+) -> Response<Body> {
+    if let Some(line) = gate::session(rules, connection.transport) {
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     response
@@ -345,6 +483,7 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
+const LOGIN: &str = "/.berth/login";
 const FORM_SIZE: usize = 8 * 1024;
 const FORM_TIME: Duration = Duration::from_secs(10);
 

@@ -24,6 +24,8 @@ pub(crate) struct Hop<'a> {
     pub(crate) outside: Authority<'a>,
     /// The authority of the app, `host:port`.
     pub(crate) inside: &'a str,
+    /// Whether it is told an `Origin` even if the client sent none.
+    pub(crate) always_origin: bool,
     /// The same, as its `Host`.
     pub(crate) host: &'a HeaderValue,
     pub(crate) kind: Kind,
@@ -41,6 +43,7 @@ pub(crate) fn request(
 ) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(headers.len() + 8);
     let named = connection_options(headers);
+    let mut cookie = None;
     for (name, value) in headers {
         let text = name.as_str();
         if is_hop_by_hop(text) || claims_identity(text) || named.iter().any(|n| n == text) {
@@ -48,7 +51,10 @@ pub(crate) fn request(
         }
         let value = match text {
             "host" | "expect" => None,
-            "cookie" => cookies::without(value, hop.cookie),
+            "cookie" => {
+                cookie = cookies::joined(cookie, cookies::without(value, hop.cookie));
+                None
+            }
             "authorization" if hop.admission.strip_authorization => None,
             "origin" if hop.origin == Origin::Same => inside_url(hop, ""),
             "referer" => referer(value, hop, &is_ours),
@@ -59,12 +65,15 @@ pub(crate) fn request(
             out.append(name, value);
         }
     }
+    if let Some(cookie) = cookie {
+        out.insert(header::COOKIE, cookie);
+    }
     add_ours(&mut out, hop);
     out
 }
 
 /// Cleans the headers of an app's answer.
-pub(crate) fn response(headers: &mut HeaderMap, inside: &str) {
+pub(crate) fn response(headers: &mut HeaderMap, inside: &[&http::uri::Authority]) {
     for name in connection_options(headers) {
         headers.remove(name.as_str());
     }
@@ -72,7 +81,9 @@ pub(crate) fn response(headers: &mut HeaderMap, inside: &str) {
         headers.remove(*name);
     }
     if let Some(location) = headers.get(header::LOCATION)
-        && let Some(location) = outside_location(location, inside)
+        && let Some(location) = inside
+            .iter()
+            .find_map(|inside| outside_location(location, inside.as_str()))
     {
         headers.insert(header::LOCATION, location);
     }
@@ -139,10 +150,15 @@ fn add_ours(out: &mut HeaderMap, hop: &Hop<'_>) {
         out.insert(X_FORWARDED_HOST, outside);
     }
     out.insert(header::HOST, hop.host.clone());
+    if hop.always_origin
+        && let Some(origin) = inside_url(hop, "")
+    {
+        out.insert(header::ORIGIN, origin);
+    }
     out.insert(X_FORWARDED_FOR, hop.peer.value.clone());
     out.insert(X_REAL_IP, hop.peer.value.clone());
     out.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if hop.kind == Kind::WebSocket {
+    if let Kind::WebSocket(_) = hop.kind {
         out.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         out.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
@@ -233,6 +249,7 @@ mod tests {
             outside: Authority::parse("out:40001").unwrap(),
             inside: "localhost:18080",
             host: &HeaderValue::from_static("localhost:18080"),
+            always_origin: false,
             kind: Kind::Plain,
             origin,
             admission: &admission,
@@ -325,6 +342,7 @@ mod tests {
 
     #[test]
     fn answers_lose_what_is_not_the_clients() {
+        let inside = "localhost:18080".parse().unwrap();
         let mut headers = map(&[
             ("connection", "keep-alive, x-hop"),
             ("x-hop", "1"),
@@ -334,7 +352,7 @@ mod tests {
             ("set-cookie", "a=1"),
             ("set-cookie", "b=2"),
         ]);
-        response(&mut headers, "localhost:18080");
+        response(&mut headers, &[&inside]);
         assert_eq!(headers.len(), 3, "{headers:?}");
         assert_eq!(headers["location"], "/lab?x=1");
         for elsewhere in [
@@ -343,7 +361,7 @@ mod tests {
             "/a",
         ] {
             let mut headers = map(&[("location", elsewhere)]);
-            response(&mut headers, "localhost:18080");
+            response(&mut headers, &[&inside]);
             assert_eq!(headers["location"], elsewhere);
         }
     }

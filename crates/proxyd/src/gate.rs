@@ -5,25 +5,36 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use instance::Access;
+use instance::Variables;
 use thiserror::Error;
 
-use crate::auth::{Policy, session::SessionKey};
+use crate::{
+    auth::session::{Ended, Session},
+    rules::Rules,
+};
 
-/// Access rules with the key of the sessions.
+/// The rules that hold now, and the random part of the key of the sessions.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    pub(crate) access: Access,
-    cookie: String,
-    key: ArcSwap<SessionKey>,
-    file: PathBuf,
+    rules: ArcSwap<Rules>,
+    ended: ArcSwap<Ended>,
+    /// The variables that the rules are of; whoever changes them holds this.
+    state: Mutex<State>,
+    /// Where the random part and the ended sessions are kept.
+    dir: PathBuf,
+}
+
+#[derive(Debug)]
+struct State {
+    variables: Variables,
+    stored: [u8; 32],
 }
 
 /// Why a key could not be kept.
@@ -37,79 +48,114 @@ pub(crate) struct KeepError {
 
 impl Gate {
     /// Takes the stored key or makes one. A key that cannot be stored holds until the next start;
-    /// the second value says so.
-    pub(crate) fn open(access: Access, state_dir: &Path) -> (Self, Option<String>) {
-        let file = state_dir.join("session.key");
-        let (stored, problem) = match read(&file) {
+    /// the second value says so, and what of the variables was refused.
+    pub(crate) fn open(variables: Variables, state_dir: &Path) -> (Self, Vec<String>) {
+        let dir = state_dir.to_owned();
+        let (stored, unkept) = match read(&dir) {
             Some(stored) => (stored, None),
             None => {
                 let fresh = random();
-                let kept = keep(&file, &fresh);
-                (
-                    fresh,
-                    kept.err().map(|error| {
-                        format!(
-                            "{error}: {}; sessions end with the next restart",
-                            error.source
-                        )
-                    }),
-                )
+                (fresh, keep(&dir, KEY, &key_text(&fresh)).err())
             }
         };
+        let ended = fs::read_to_string(dir.join(ENDED)).unwrap_or_default();
+        let (rules, mut problems) = Rules::new(&variables, &stored);
+        problems.extend(unkept.map(|error| {
+            format!(
+                "{error}: {}; sessions end with the next restart",
+                error.source
+            )
+        }));
         let gate = Self {
-            cookie: format!("{}_auth_token", access.label),
-            key: ArcSwap::from_pointee(SessionKey::new(&stored, &access.credentials)),
-            access,
-            file,
+            rules: ArcSwap::from_pointee(rules),
+            ended: ArcSwap::from_pointee(Ended::parse(&ended)),
+            state: Mutex::new(State { variables, stored }),
+            dir,
         };
-        (gate, problem)
+        (gate, problems)
     }
 
-    pub(crate) fn key(&self) -> Arc<SessionKey> {
-        self.key.load_full()
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
     }
 
-    /// Name of our cookie.
-    pub(crate) fn cookie(&self) -> &str {
-        &self.cookie
-    }
-
-    pub(crate) fn policy<'a>(&'a self, key: &'a SessionKey, required: bool) -> Policy<'a> {
-        Policy {
-            required,
-            credentials: &self.access.credentials,
-            cookie: &self.cookie,
-            key,
+    /// Puts the rules of other variables into effect, for the next request of every connection.
+    /// What of them was refused, or nothing if they are the same.
+    pub(crate) fn change(&self, variables: Variables) -> Option<Vec<String>> {
+        let mut state = self.state();
+        if state.variables == variables {
+            return None;
         }
-    }
-
-    /// A `Set-Cookie` value that starts a session.
-    pub(crate) fn start_session(&self, transport: Transport) -> Option<HeaderValue> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).ok()?;
-        let value = self.key.load().issue(id, now() + LIFETIME.as_secs());
-        let secure = match transport {
-            Transport::Tls => "; Secure",
-            Transport::Plain => "",
-        };
-        let line = format!(
-            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            self.cookie,
-            LIFETIME.as_secs()
-        );
-        let mut line = HeaderValue::try_from(line).ok()?;
-        line.set_sensitive(true);
-        Some(line)
+        state.variables = variables;
+        Some(self.renew(&state))
     }
 
     /// Ends every session by changing the key.
     pub(crate) fn revoke(&self) -> Result<(), KeepError> {
+        let mut state = self.state();
         let fresh = random();
-        keep(&self.file, &fresh)?;
-        let key = SessionKey::new(&fresh, &self.access.credentials);
-        self.key.store(Arc::new(key));
+        keep(&self.dir, KEY, &key_text(&fresh))?;
+        state.stored = fresh;
+        self.renew(&state);
         Ok(())
     }
+
+    pub(crate) fn ended(&self) -> Arc<Ended> {
+        self.ended.load_full()
+    }
+
+    /// Ends one session. It has ended even if that cannot be kept over a restart.
+    pub(crate) fn end(&self, session: Session) -> Result<(), KeepError> {
+        let _held = self.state();
+        let mut ended = Ended::clone(&self.ended.load());
+        ended.end(session, now());
+        let text = ended.to_text();
+        self.ended.store(Arc::new(ended));
+        keep(&self.dir, ENDED, &text)
+    }
+
+    fn renew(&self, state: &State) -> Vec<String> {
+        let (rules, problems) = Rules::new(&state.variables, &state.stored);
+        self.rules.store(Arc::new(rules));
+        problems
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `Set-Cookie` value that starts a session.
+pub(crate) fn session(rules: &Rules, transport: Transport) -> Option<HeaderValue> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).ok()?;
+    let value = rules.key.issue(id, now() + LIFETIME.as_secs());
+    cookie(rules, transport, &value, LIFETIME)
+}
+
+/// A `Set-Cookie` value that makes a browser forget its session.
+pub(crate) fn no_session(rules: &Rules, transport: Transport) -> Option<HeaderValue> {
+    cookie(rules, transport, "", Duration::ZERO)
+}
+
+fn cookie(
+    rules: &Rules,
+    transport: Transport,
+    value: &str,
+    lifetime: Duration,
+) -> Option<HeaderValue> {
+    let secure = match transport {
+        Transport::Tls => "; Secure",
+        Transport::Plain => "",
+    };
+    let line = format!(
+        "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        rules.cookie,
+        lifetime.as_secs()
+    );
+    let mut line = HeaderValue::try_from(line).ok()?;
+    line.set_sensitive(true);
+    Some(line)
 }
 
 /// How a client is connected.
@@ -135,33 +181,40 @@ fn random() -> [u8; 32] {
 }
 
 /// The stored key; one that is missing or damaged only ends the sessions it signed.
-fn read(file: &Path) -> Option<[u8; 32]> {
-    let text = fs::read_to_string(file).ok()?;
+fn read(dir: &Path) -> Option<[u8; 32]> {
+    let text = fs::read_to_string(dir.join(KEY)).ok()?;
     let encoded = text.trim_end().strip_prefix(FORMAT)?;
     STANDARD.decode(encoded).ok()?.try_into().ok()
 }
 
-fn keep(file: &Path, key: &[u8; 32]) -> Result<(), KeepError> {
+fn key_text(key: &[u8; 32]) -> String {
+    format!("{FORMAT}{}\n", STANDARD.encode(key))
+}
+
+/// Replaces a file that only its owner may read.
+fn keep(dir: &Path, name: &str, text: &str) -> Result<(), KeepError> {
+    let file = dir.join(name);
     let write = || -> io::Result<()> {
-        let dir = file.parent().unwrap_or_else(|| Path::new("/"));
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)?;
-        let temporary = file.with_extension("key.tmp");
+        let temporary = dir.join(format!("{name}.tmp"));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut out = options.open(&temporary)?;
-        out.write_all(format!("{FORMAT}{}\n", STANDARD.encode(key)).as_bytes())?;
+        out.write_all(text.as_bytes())?;
         out.sync_all()?;
-        fs::rename(&temporary, file)
+        fs::rename(&temporary, &file)
     };
     write().map_err(|source| KeepError {
-        path: file.to_owned(),
+        path: file.clone(),
         source,
     })
 }
 
+const KEY: &str = "session.key";
+const ENDED: &str = "ended-sessions";
 /// First bytes of the key file: its version.
 const FORMAT: &str = "v1 ";
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -175,9 +228,8 @@ mod tests {
     fn gate(dir: &Path) -> Gate {
         let variables = [("OPEN_BUTTON_TOKEN", "tok"), ("CONTAINER_LABEL", "C.1")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let (access, _) = Access::from_variables(&variables.into());
-        let (gate, problem) = Gate::open(access, dir);
-        assert_eq!(problem, None);
+        let (gate, problems) = Gate::open(variables.into(), dir);
+        assert_eq!(problems, [""; 0]);
         gate
     }
 
@@ -190,12 +242,27 @@ mod tests {
     fn sessions_outlive_a_restart_but_not_a_revocation() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("proxyd");
-        let session = value(&gate(&state).start_session(Transport::Tls).unwrap());
+        let session = value(&session(&gate(&state).rules(), Transport::Tls).unwrap());
         let again = gate(&state);
-        assert!(again.key().accepts(&session, now()));
+        assert!(again.rules().key.open(&session, now()).is_some());
         again.revoke().unwrap();
-        assert!(!again.key().accepts(&session, now()));
-        assert!(!gate(&state).key().accepts(&session, now()));
+        assert_eq!(again.rules().key.open(&session, now()), None);
+        assert_eq!(gate(&state).rules().key.open(&session, now()), None);
+    }
+
+    #[test]
+    fn an_ended_session_stays_ended_over_a_restart_and_others_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = gate(dir.path());
+        let open = |gate: &Gate| {
+            let line = session(&gate.rules(), Transport::Tls).unwrap();
+            gate.rules().key.open(&value(&line), now()).unwrap()
+        };
+        let (one, other) = (open(&first), open(&first));
+        first.end(one).unwrap();
+        for gate in [first, gate(dir.path())] {
+            assert!(gate.ended().contains(&one) && !gate.ended().contains(&other));
+        }
     }
 
     #[test]
@@ -203,23 +270,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("session.key");
         fs::write(&file, "v1 nonsense").unwrap();
-        let session = value(&gate(dir.path()).start_session(Transport::Plain).unwrap());
+        let session = value(&session(&gate(dir.path()).rules(), Transport::Plain).unwrap());
         assert_eq!(
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        assert!(gate(dir.path()).key().accepts(&session, now()));
+        assert!(gate(dir.path()).rules().key.open(&session, now()).is_some());
     }
 
     #[test]
     fn the_cookie_has_its_attributes() {
         let dir = tempfile::tempdir().unwrap();
         let gate = gate(dir.path());
-        let line = gate.start_session(Transport::Tls).unwrap();
+        let line = session(&gate.rules(), Transport::Tls).unwrap();
         let line = line.to_str().unwrap();
         assert!(line.starts_with("C.1_auth_token="), "{line}");
         assert!(line.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"));
-        let plain = gate.start_session(Transport::Plain).unwrap();
+        let plain = session(&gate.rules(), Transport::Plain).unwrap();
         assert!(!plain.to_str().unwrap().contains("Secure"));
     }
 }

@@ -1,6 +1,7 @@
 //! Checks of a request's head that hyper leaves to its user. Pure.
 
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header, request::Parts};
+use hyper::ext::Protocol;
 
 use crate::{auth::Origin, authority::Authority};
 
@@ -17,7 +18,16 @@ pub(crate) struct Head<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
-    WebSocket,
+    WebSocket(Handshake),
+}
+
+/// How a client asks for a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    /// `Upgrade` (RFC 6455, section 4.1).
+    Upgrade,
+    /// Extended `CONNECT` on one stream of HTTP/2 (RFC 8441, section 5).
+    Connect,
 }
 
 /// A head that is answered without looking further.
@@ -29,7 +39,7 @@ pub(crate) struct Rejection {
 
 /// Checks a head. `local` stands in for the `Host` that HTTP/1.0 may leave out.
 pub(crate) fn check<'a>(parts: &'a Parts, local: &'a str) -> Result<Head<'a>, Rejection> {
-    method(&parts.method, &parts.uri)?;
+    method(parts)?;
     let authority = authority(&parts.uri, &parts.headers, parts.version, local)?;
     expectation(&parts.headers)?;
     encoding(&parts.headers)?;
@@ -58,6 +68,13 @@ fn authority<'a>(
         (None, _) if version == Version::HTTP_10 => {
             Authority::parse(local).ok_or_else(|| bad("a Host header is required"))?
         }
+        // RFC 9113, section 8.3.1: `:authority` takes its place.
+        (None, _) if version == Version::HTTP_2 => {
+            let authority = uri.authority().map(|authority| authority.as_str());
+            return authority
+                .and_then(Authority::parse)
+                .ok_or_else(|| bad("an :authority with a host and an optional port is required"));
+        }
         (None, _) => return Err(bad("a Host header is required")),
         (Some(_), Some(_)) => return Err(bad("more than one Host header")),
     };
@@ -69,12 +86,22 @@ fn authority<'a>(
     }
 }
 
-fn method(method: &Method, uri: &Uri) -> Result<(), Rejection> {
-    if matches!(*method, Method::CONNECT | Method::TRACE) {
-        return Err(reject(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this method is not served here",
-        ));
+fn method(parts: &Parts) -> Result<(), Rejection> {
+    let (method, uri) = (&parts.method, &parts.uri);
+    match parts.extensions.get::<Protocol>() {
+        None if matches!(*method, Method::CONNECT | Method::TRACE) => {
+            return Err(reject(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this method is not served here",
+            ));
+        }
+        Some(protocol) if protocol.as_str() != "websocket" => {
+            return Err(reject(
+                StatusCode::NOT_IMPLEMENTED,
+                "the only protocol served over CONNECT is websocket",
+            ));
+        }
+        None | Some(_) => {}
     }
     if uri.path() == "*" {
         return Err(reject(StatusCode::NO_CONTENT, ""));
@@ -124,6 +151,10 @@ fn encoding(headers: &HeaderMap) -> Result<(), Rejection> {
 /// HTTP allows and which leaves no way to smuggle h2c past the checks.
 fn kind(parts: &Parts) -> Result<Kind, Rejection> {
     let headers = &parts.headers;
+    if parts.method == Method::CONNECT {
+        // With a protocol, or it would have been refused.
+        return Ok(Kind::WebSocket(Handshake::Connect));
+    }
     let asked = lists(headers, &header::CONNECTION, "upgrade")
         && headers
             .get_all(header::UPGRADE)
@@ -143,7 +174,7 @@ fn kind(parts: &Parts) -> Result<Kind, Rejection> {
             "a WebSocket handshake has no body",
         ));
     }
-    Ok(Kind::WebSocket)
+    Ok(Kind::WebSocket(Handshake::Upgrade))
 }
 
 fn origin(headers: &HeaderMap, authority: &Authority<'_>) -> Origin {
@@ -244,7 +275,10 @@ mod tests {
         };
         let upgrade = ("upgrade", "WebSocket");
         let connection = ("connection", "keep-alive, Upgrade");
-        assert_eq!(kind("GET", &[upgrade, connection]), Ok(Kind::WebSocket));
+        assert_eq!(
+            kind("GET", &[upgrade, connection]),
+            Ok(Kind::WebSocket(Handshake::Upgrade))
+        );
         assert_eq!(kind("GET", &[upgrade]), Ok(Kind::Plain));
         assert_eq!(kind("GET", &[connection]), Ok(Kind::Plain));
         assert_eq!(kind("POST", &[upgrade, connection]), Ok(Kind::Plain));

@@ -11,27 +11,36 @@
 //! A credential of ours never reaches an app, a log or a URL that proxyd emits. proxyd owns its
 //! sessions and its counters, and nothing of any other daemon.
 
+mod account;
 pub mod auth;
 mod authority;
 mod board;
 mod body;
+mod compression;
 mod connection;
+mod cors;
+mod counters;
 mod environment;
 mod exchange;
+mod failures;
 mod feeds;
 mod files;
 mod forward;
 mod framing;
 mod gate;
 mod head;
+mod metrics;
 mod port;
+mod preamble;
 mod responses;
 pub mod route;
+mod rules;
 mod run;
 mod service;
 mod settings;
 mod sites;
 mod tls;
+mod tunnelled;
 mod upstream;
 mod websocket;
 

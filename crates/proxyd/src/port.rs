@@ -3,20 +3,18 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::{self, Front},
+    counters::Counters,
     route::Site,
 };
 
@@ -36,8 +34,12 @@ pub(crate) struct Target {
     pub(crate) site: Site,
     /// `host:port` of the app.
     pub(crate) inside: http::uri::Authority,
+    /// What the app is told that it is asked on, which is the same unless `localhost` is wanted.
+    pub(crate) told: http::uri::Authority,
     /// The same, as its `Host`.
     pub(crate) host: HeaderValue,
+    /// Whether it is told an `Origin` even if the client sent none.
+    pub(crate) always_origin: bool,
 }
 
 /// Whether the port could be bound.
@@ -46,27 +48,6 @@ pub(crate) enum Listening {
     Starting,
     Yes,
     Failed(String),
-}
-
-/// What was answered on a port since start.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    classes: [AtomicU64; 4],
-    unauthorized: AtomicU64,
-    pub(crate) websockets: AtomicU32,
-    tried: AtomicBool,
-    reached: AtomicBool,
-}
-
-/// A copy of the counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Answers with a status of 200, 300, 400 and 500 upwards.
-    pub(crate) classes: [u64; 4],
-    pub(crate) unauthorized: u64,
-    pub(crate) websockets: u32,
-    /// Whether the last request reached the app; nothing before the first.
-    pub(crate) reached: Option<bool>,
 }
 
 impl Port {
@@ -132,43 +113,24 @@ impl Port {
 
 impl Target {
     /// Nothing if the app's host cannot stand in a URL.
-    pub(crate) fn new(site: Site) -> Option<Self> {
+    pub(crate) fn new(site: Site, localhost: bool) -> Option<Self> {
         let host = if site.host.contains(':') && !site.host.starts_with('[') {
             format!("[{}]", site.host)
         } else {
             site.host.clone()
         };
         let inside: http::uri::Authority = format!("{host}:{}", site.upstream).parse().ok()?;
-        let host = HeaderValue::from_str(inside.as_str()).ok()?;
-        Some(Self { site, inside, host })
-    }
-}
-
-impl Counters {
-    pub(crate) fn answered(&self, status: StatusCode) {
-        // An upgraded connection is counted as a success, like the page that asked for it.
-        let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
-        self.classes[class].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn refused(&self) {
-        self.unauthorized.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Remembers whether the app answered; true if that differs from the last time.
-    pub(crate) fn reached(&self, reached: bool) -> bool {
-        let first = !self.tried.swap(true, Ordering::Relaxed);
-        self.reached.swap(reached, Ordering::Relaxed) != reached || first
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        let tried = self.tried.load(Ordering::Relaxed);
-        Counts {
-            classes: [0, 1, 2, 3].map(|class: usize| self.classes[class].load(Ordering::Relaxed)),
-            unauthorized: self.unauthorized.load(Ordering::Relaxed),
-            websockets: self.websockets.load(Ordering::Relaxed),
-            reached: tried.then(|| self.reached.load(Ordering::Relaxed)),
-        }
+        let told = match localhost {
+            true => format!("localhost:{}", site.upstream).parse().ok()?,
+            false => inside.clone(),
+        };
+        Some(Self {
+            host: HeaderValue::from_str(told.as_str()).ok()?,
+            always_origin: localhost,
+            site,
+            inside,
+            told,
+        })
     }
 }
 

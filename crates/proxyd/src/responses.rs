@@ -1,6 +1,8 @@
 //! Every answer that proxyd gives by itself. The one place that turns a refusal or a failure into
 //! a status, headers and a body.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -68,6 +70,16 @@ pub(crate) fn resolver() -> Response<Body> {
     response
 }
 
+/// A browser asks what a script of an allowed site may do.
+pub(crate) fn preflight() -> Response<Body> {
+    let mut response = status(StatusCode::NO_CONTENT);
+    let ten_minutes = HeaderValue::from_static("600");
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_MAX_AGE, ten_minutes);
+    response
+}
+
 /// A request that may not pass. `next` is where to go after a login.
 pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Response<Body> {
     match (refusal, audience) {
@@ -75,10 +87,8 @@ pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Respo
             StatusCode::FORBIDDEN,
             "another site made the browser send this request; open the app by its own address",
         ),
-        (Refusal::Unauthorized, Audience::Person) => {
-            login(StatusCode::UNAUTHORIZED, next, Attempt::None)
-        }
-        (Refusal::Unauthorized, Audience::Script | Audience::Program) => {
+        (_, Audience::Person) => login(StatusCode::UNAUTHORIZED, next, Attempt::None),
+        (_, Audience::Script | Audience::Program) => {
             let mut response = problem(
                 StatusCode::UNAUTHORIZED,
                 "send the instance's token as Bearer, or open the app once with its login link",
@@ -97,11 +107,29 @@ pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Respo
     }
 }
 
+/// A client that has tried too many wrong credentials (RFC 6585, section 4).
+pub(crate) fn too_many(wait: Duration, audience: Audience) -> Response<Body> {
+    let code = StatusCode::TOO_MANY_REQUESTS;
+    let seconds = wait.as_secs() + 1;
+    let mut response = match audience {
+        Audience::Person => login(code, "/", Attempt::TooMany),
+        Audience::Script | Audience::Program => problem(
+            code,
+            &format!("too many wrong credentials; try again in {seconds} seconds"),
+        ),
+    };
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 /// Whether the login page follows a wrong token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
     None,
     Failed,
+    TooMany,
 }
 
 /// The login page.
@@ -110,6 +138,10 @@ pub(crate) fn login(status: StatusCode, next: &str, attempt: Attempt) -> Respons
         Attempt::None => "",
         Attempt::Failed => {
             "<p class=\"bad\" role=\"alert\">That is neither the token nor the password.</p>\n"
+        }
+        Attempt::TooMany => {
+            "<p class=\"bad\" role=\"alert\">Too many wrong tries. Wait half a minute, then try \
+             again.</p>\n"
         }
     };
     let text = LOGIN
@@ -123,6 +155,11 @@ pub(crate) fn login(status: StatusCode, next: &str, attempt: Attempt) -> Respons
             .insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// Asks whether a browser's session is to end.
+pub(crate) fn logout() -> Response<Body> {
+    page(StatusCode::OK, LOGOUT.to_owned())
 }
 
 /// Sends a browser elsewhere, once.
@@ -182,6 +219,15 @@ pub(crate) fn asset(name: &str) -> Option<Response<Body>> {
     let hour = HeaderValue::from_static("public, max-age=3600");
     response.headers_mut().insert(header::CACHE_CONTROL, hour);
     Some(response)
+}
+
+/// Figures for Prometheus.
+pub(crate) fn metrics(text: String) -> Response<Body> {
+    content(
+        StatusCode::OK,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        text.into(),
+    )
 }
 
 /// An error as RFC 9457 describes it.
@@ -247,13 +293,16 @@ const PLACEHOLDER: HeaderName = HeaderName::from_static("x-portal-placeholder");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: &str = "Bearer realm=\"berth\"";
 const LOGIN: &str = include_str!("../pages/login.html");
+const LOGOUT: &str = include_str!("../pages/logout.html");
 const NOT_READY: &str = include_str!("../pages/not-ready.html");
 const STYLE: &str = include_str!("../pages/page.css");
 const SCRIPT: &str = include_str!("../pages/not-ready.js");
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use http_body::Body as _;
+    use http_body_util::BodyExt as _;
 
     use super::*;
 
@@ -274,9 +323,10 @@ mod tests {
 
     #[test]
     fn text_of_others_is_escaped_and_pages_run_no_inline_code() {
-        let text = |response: Response<Body>| match response.into_body() {
-            Body::Bytes(Some(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
-            Body::Bytes(None) | Body::Stream(_) => panic!("no text"),
+        let text = |response: Response<Body>| {
+            let body = response.into_body().collect().now_or_never();
+            let bytes = body.expect("it is there").unwrap().to_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
         };
         let page = not_ready("<b>", "\"x\"", Audience::Person);
         assert_eq!(page.headers()[header::CACHE_CONTROL], "no-store");

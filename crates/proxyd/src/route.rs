@@ -1,6 +1,6 @@
 //! Which app is served on which port. Pure.
 
-use instance::{Access, App, Port, PortMap, ProgramName};
+use instance::{Access, App, AppAccess, Port, PortMap, ProgramName};
 
 /// One app and how it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Site {
     pub outside: Port,
     /// Whether a credential is asked for.
     pub auth: bool,
+    /// Whether its answers may be compressed.
+    pub compression: bool,
     /// The program that is this app, where that is known.
     pub program: Option<ProgramName>,
 }
@@ -41,7 +43,12 @@ pub fn route(apps: &[App], ports: &PortMap, access: &Access) -> Vec<Site> {
             upstream: app.internal_port,
             listen,
             outside,
-            auth: access.requires_auth(listen),
+            auth: match app.access {
+                None => access.requires_auth(listen),
+                Some(AppAccess::Public) => false,
+                Some(AppAccess::Token) => true,
+            },
+            compression: app.compression,
             program: app.program.clone(),
         });
     }

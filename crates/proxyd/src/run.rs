@@ -5,20 +5,22 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::proxy::proxy_service_server::ProxyServiceServer;
 use daemon::{Context, Epoch, Tasks};
-use instance::{Access, Variables};
 use tokio::sync::watch;
 use tracing::info_span;
 
 use crate::{
+    account::Sample,
     board::{self, Board, Numbered},
     connection::Front,
     environment,
+    failures::Failures,
     feeds::Feed,
     gate::Gate,
     service::Service,
     settings::Settings,
     sites::Sites,
     tls::Tls,
+    tunnelled,
     upstream::Upstreams,
 };
 
@@ -32,23 +34,29 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     let (variables, file_problem) =
         environment::effective(&context.environment, &settings.environment_file);
     let (feed, programs) = Feed::new();
-    let mut problems: Vec<String> = file_problem.into_iter().collect();
-    let gate = gate(&settings, &variables, &mut problems);
+    let (gate, mut problems) = Gate::open(variables, &settings.state_dir);
+    problems.extend(file_problem);
     for problem in &problems {
         tracing::error!(problem, "input refused");
     }
-    let tls = Tls::new(gate.access.https, &settings.certificate, &settings.key)
-        .context("failed to set up TLS")?;
+    let tls = Tls::new(
+        gate.rules().access.https,
+        &settings.certificate,
+        &settings.key,
+    )
+    .context("failed to set up TLS")?;
     let front = Arc::new(Front {
         gate,
         tls,
         upstreams: Upstreams::new(),
         programs,
         board: Board::default(),
+        failures: Failures::new(),
+        sample: Sample::every(settings.access_log_every),
         tasks: context.tasks.clone(),
     });
     let wellness = ipc::Wellness::despite(&context.problems);
-    problems.extend(context.problems);
+    front.board.set_problems("settings", context.problems);
     front.board.set_problems("input", problems);
 
     let (views, receiver) = watch::channel(Numbered {
@@ -56,7 +64,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         view: Arc::new(board::view(&front)),
     });
     let tasks = &context.tasks;
-    let sites = Sites::new(front.clone(), settings.clone(), variables);
+    let sites = Sites::new(front.clone(), settings.clone(), context.environment);
     tasks.spawn("sites", info_span!("sites"), sites.follow());
     start(tasks, "publish", {
         let front = front.clone();
@@ -66,6 +74,21 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         let front = front.clone();
         async move { front.tls.follow().await }
     });
+    match ipc::Listener::bind(&settings.tunnel_socket) {
+        Ok(listener) => {
+            let own = nix::unistd::Uid::effective().as_raw();
+            let uid = settings.tunnel_uid.unwrap_or(own);
+            let front = front.clone();
+            start(tasks, "tunnelled", async move {
+                tunnelled::run(listener, front, uid).await
+            });
+        }
+        Err(error) => {
+            let problem = format!("{error}; nobody can come through a tunnel");
+            tracing::error!(problem);
+            front.board.set_problems("tunnel", vec![problem]);
+        }
+    }
     let supervisor = settings.supervisor_socket.clone();
     start(tasks, "supervisord", async move {
         feed.follow(&supervisor).await
@@ -108,18 +131,4 @@ where
             () = stop.requested() => {}
         }
     });
-}
-
-fn gate(settings: &Settings, variables: &Variables, problems: &mut Vec<String>) -> Gate {
-    let (access, refused) = Access::from_variables(variables);
-    problems.extend(refused.iter().map(ToString::to_string));
-    if access.auth && !access.credentials.any() {
-        problems.push(
-            "no credential is set, so nobody can log in; set WEB_PASSWORD or OPEN_BUTTON_TOKEN"
-                .to_owned(),
-        );
-    }
-    let (gate, problem) = Gate::open(access, &settings.state_dir);
-    problems.extend(problem);
-    gate
 }

@@ -1,11 +1,11 @@
 //! `berth.proxy.v1` on the daemon's socket. The only place where its types appear.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use api::proxy::{
-    GetSnapshotRequest, GetSnapshotResponse, ListenState, ProxySnapshot, RevokeSessionsRequest,
-    RevokeSessionsResponse, Route, UpstreamState, WatchSnapshotRequest, WatchSnapshotResponse,
-    proxy_service_server::ProxyService,
+    GetSnapshotRequest, GetSnapshotResponse, LatencyBucket, ListenState, ProxySnapshot,
+    RevokeSessionsRequest, RevokeSessionsResponse, Route, UpstreamState, WatchSnapshotRequest,
+    WatchSnapshotResponse, proxy_service_server::ProxyService,
 };
 use daemon::Epoch;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     board::{Numbered, RouteView},
     connection::Front,
+    counters::{Counts, LATENCIES},
     port::Listening,
 };
 
@@ -101,5 +102,22 @@ fn route(view: &RouteView) -> Route {
         requests_unauthorized: view.counts.unauthorized,
         open_websockets: view.counts.websockets,
         upstream: upstream.into(),
+        received_bytes: view.counts.received,
+        sent_bytes: view.counts.sent,
+        latency: latency(&view.counts),
+        latency_sum_us: micros(view.counts.latency_sum),
     }
+}
+
+fn latency(counts: &Counts) -> Vec<LatencyBucket> {
+    let limits = LATENCIES.map(micros);
+    let limits = limits.into_iter().chain([0]);
+    let buckets = limits.zip(counts.latency);
+    buckets
+        .map(|(limit_us, count)| LatencyBucket { limit_us, count })
+        .collect()
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
 }

@@ -26,6 +26,13 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Variables that override those of the process, so that an edit and a restart take effect.
     pub environment_file: PathBuf,
+    /// Socket for visitors who come through a tunnel.
+    pub tunnel_socket: PathBuf,
+    /// User id of tunneld, the only one who may bring them. Without it, that of proxyd itself.
+    pub tunnel_uid: Option<u32>,
+    /// Tells every so many answers in the access log; 0 only those with a status of 500 upwards,
+    /// which are always told.
+    pub access_log_every: u32,
     /// Socket of supervisord, which tells why an app is not ready.
     pub supervisor_socket: PathBuf,
 }
@@ -42,6 +49,9 @@ impl Default for Settings {
             key: "/etc/instance.key".into(),
             state_dir: "/var/lib/berth/proxyd".into(),
             environment_file: "/etc/environment".into(),
+            tunnel_socket: "/run/berth/proxyd-tunnel.sock".into(),
+            tunnel_uid: None,
+            access_log_every: 0,
             supervisor_socket: "/run/berth/supervisord.sock".into(),
         }
     }

@@ -1,4 +1,5 @@
-//! Keeps the listening ports in step with `portal.yaml`.
+//! Keeps the listening ports in step with `portal.yaml`, and the rules with the variables of
+//! `/etc/environment`: another password holds at once, and no connection ends for it.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -6,9 +7,11 @@ use instance::{App, DEFAULT_PORTAL_CONFIG, PortMap, Variables, portal_config, po
 
 use crate::{
     connection::Front,
+    environment,
     files::Files,
     port::{Port, Target},
     route::{Site, route},
+    rules::Rules,
     settings::Settings,
 };
 
@@ -16,24 +19,25 @@ use crate::{
 pub(crate) struct Sites {
     front: Arc<Front>,
     settings: Settings,
-    variables: Variables,
+    /// The variables of the process, below those of the file.
+    process: Variables,
     ports: BTreeMap<instance::Port, Arc<Port>>,
     /// Whether the file was good at least once: then a broken one changes nothing.
     had_file: bool,
 }
 
 impl Sites {
-    pub(crate) fn new(front: Arc<Front>, settings: Settings, variables: Variables) -> Self {
+    pub(crate) fn new(front: Arc<Front>, settings: Settings, process: Variables) -> Self {
         Self {
             front,
             settings,
-            variables,
+            process,
             ports: BTreeMap::new(),
             had_file: false,
         }
     }
 
-    /// Follows the file until the daemon stops.
+    /// Follows the files until the daemon stops.
     pub(crate) async fn follow(mut self) {
         let mut files = Files::watch(watched(&self.settings));
         let stop = self.front.tasks.stop().clone();
@@ -50,19 +54,30 @@ impl Sites {
     }
 
     fn apply(&mut self) {
-        let Some((apps, problems)) = self.apps() else {
+        let (variables, unread) =
+            environment::effective(&self.process, &self.settings.environment_file);
+        if let Some(mut problems) = self.front.gate.change(variables.clone()) {
+            problems.extend(unread);
+            for problem in &problems {
+                tracing::error!(problem, "input refused");
+            }
+            tracing::info!("the rules of access have changed");
+            self.front.board.set_problems("input", problems);
+        }
+        let Some((apps, problems)) = self.apps(&variables) else {
             return;
         };
         for problem in &problems {
             tracing::error!(problem, "input refused");
         }
         self.front.board.set_problems("apps", problems);
-        let map = PortMap::from_variables(&self.variables);
-        self.reconcile(route(&apps, &map, &self.front.gate.access));
+        let map = PortMap::from_variables(&variables);
+        let rules = self.front.gate.rules();
+        self.reconcile(&rules, route(&apps, &map, &rules.access));
     }
 
     /// The apps; nothing if those in use should stay.
-    fn apps(&mut self) -> Option<(Vec<App>, Vec<String>)> {
+    fn apps(&mut self, variables: &Variables) -> Option<(Vec<App>, Vec<String>)> {
         let error = match portal_yaml::read(&self.settings.portal_yaml) {
             Ok(read) => {
                 self.had_file = true;
@@ -77,7 +92,7 @@ impl Sites {
             return None;
         }
         // The file is bootd's to write; until it is there, its source says the same.
-        let given = self.variables.get("PORTAL_CONFIG").map(|text| text.trim());
+        let given = variables.get("PORTAL_CONFIG").map(|text| text.trim());
         let text = given
             .filter(|text| !text.is_empty())
             .unwrap_or(DEFAULT_PORTAL_CONFIG);
@@ -87,7 +102,7 @@ impl Sites {
         Some((apps, problems))
     }
 
-    fn reconcile(&mut self, sites: Vec<Site>) {
+    fn reconcile(&mut self, rules: &Rules, sites: Vec<Site>) {
         let wanted: Vec<_> = sites.iter().map(|site| site.listen).collect();
         self.ports.retain(|listen, port| {
             let keep = wanted.contains(listen);
@@ -99,7 +114,8 @@ impl Sites {
         });
         for site in sites {
             let listen = site.listen;
-            let Some(target) = Target::new(site) else {
+            let localhost = rules.localhost.includes(site.upstream);
+            let Some(target) = Target::new(site, localhost) else {
                 continue;
             };
             match self.ports.get(&listen) {
@@ -120,11 +136,12 @@ impl Sites {
     }
 }
 
-/// The file and, behind a symbolic link, the file it leads to.
+/// The files and, behind symbolic links, the files they lead to.
 fn watched(settings: &Settings) -> Vec<PathBuf> {
-    let path = settings.portal_yaml.clone();
-    match path.canonicalize() {
-        Ok(real) if real != path => vec![path, real],
-        Ok(_) | Err(_) => vec![path],
+    let named = [&settings.portal_yaml, &settings.environment_file];
+    let mut paths: Vec<PathBuf> = named.into_iter().cloned().collect();
+    for path in named {
+        paths.extend(path.canonicalize().ok().filter(|real| real != path));
     }
+    paths
 }

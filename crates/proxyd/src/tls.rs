@@ -23,6 +23,9 @@ use tokio::sync::watch;
 
 use crate::files::Files;
 
+/// ALPN name of HTTP/2 (RFC 9113, section 3.1).
+pub(crate) const H2: &[u8] = b"h2";
+
 /// TLS of this proxy.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -82,7 +85,7 @@ impl Tls {
             .with_cert_resolver(pair.clone());
         // Tickets survive a change of certificate, a session cache of ours would not be shared.
         config.ticketer = aws_lc_rs::Ticketer::new()?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
         let off = Status {
             served: false,
             reason: "ENABLE_HTTPS is not \"true\"".to_owned(),

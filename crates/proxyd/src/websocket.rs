@@ -2,20 +2,56 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use sha1::{Digest as _, Sha1};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
 };
 
-use crate::{connection::Connection, port::Port};
+use crate::{connection::Connection, counters::Counters, port::Port};
+
+/// The half of a handshake that a client of HTTP/2 leaves out: it has no `Sec-WebSocket-Key`
+/// (RFC 8441, section 5), and the app wants one.
+#[derive(Debug)]
+pub(crate) struct Key(String);
+
+impl Key {
+    /// Nothing if the kernel has no randomness.
+    pub(crate) fn random() -> Option<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        Some(Self(STANDARD.encode(bytes)))
+    }
+
+    /// Asks an app by `headers`.
+    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
+        headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+        if let Ok(key) = HeaderValue::from_str(&self.0) {
+            headers.insert(header::SEC_WEBSOCKET_KEY, key);
+        }
+        let version = HeaderValue::from_static("13");
+        headers.insert(header::SEC_WEBSOCKET_VERSION, version);
+    }
+
+    /// Takes the app's proof out of `headers`; whether it is right (RFC 6455, section 4.2.2).
+    pub(crate) fn is_answered(&self, headers: &mut HeaderMap) -> bool {
+        let proof = Sha1::new().chain_update(&self.0).chain_update(GUID);
+        let proof = STANDARD.encode(proof.finalize());
+        headers
+            .remove(header::SEC_WEBSOCKET_ACCEPT)
+            .is_some_and(|given| given.as_bytes() == proof.as_bytes())
+    }
+}
 
 /// Starts passing bytes as soon as both sides have switched protocols.
 pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) {
     let open = Open::new(connection);
     let stop = connection.front.tasks.stop().clone();
     let task = async move {
-        let _open = open;
+        let open = open;
         let (client, app) = match tokio::try_join!(client, app) {
             Ok(both) => both,
             Err(error) => {
@@ -25,7 +61,7 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
         };
         // At shutdown there is nothing to finish: the client connects again by itself.
         tokio::select! {
-            () = pass(client, app) => {}
+            () = pass(client, app, &open.port.counters) => {}
             () = stop.requested() => {}
         }
     };
@@ -34,11 +70,11 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
 }
 
 /// Passes bytes both ways. When one side has ended, the other may linger for a while.
-async fn pass(client: Upgraded, app: Upgraded) {
+async fn pass(client: Upgraded, app: Upgraded, counters: &Counters) {
     let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
     let (app_reads, app_writes) = tokio::io::split(TokioIo::new(app));
-    let up = copy(client_reads, app_writes);
-    let down = copy(app_reads, client_writes);
+    let up = copy(client_reads, app_writes, |bytes| counters.received(bytes));
+    let down = copy(app_reads, client_writes, |bytes| counters.sent(bytes));
     either_then_linger(up, down).await;
 }
 
@@ -74,6 +110,7 @@ enum First {
 async fn copy<T: AsyncRead + AsyncWrite>(
     mut from: ReadHalf<T>,
     mut to: WriteHalf<T>,
+    passed: impl Fn(u64),
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -83,6 +120,7 @@ async fn copy<T: AsyncRead + AsyncWrite>(
         }
         to.write_all(&buffer[..length]).await?;
         to.flush().await?;
+        passed(length as u64);
     }
 }
 
@@ -94,28 +132,46 @@ struct Open {
 
 impl Open {
     fn new(connection: &Connection) -> Self {
-        let open = Self {
+        connection.port.counters.websocket_opened();
+        connection.front.board.changed();
+        Self {
             port: connection.port.clone(),
             front: connection.front.clone(),
-        };
-        open.count(|count| count.saturating_add(1));
-        open
-    }
-
-    fn count(&self, change: impl Fn(u32) -> u32) {
-        let order = std::sync::atomic::Ordering::Relaxed;
-        let websockets = &self.port.counters.websockets;
-        let _ = websockets.fetch_update(order, order, |count| Some(change(count)));
-        self.front.board.changed();
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.count(|count| count.saturating_sub(1));
+        self.port.counters.websocket_closed();
+        self.front.board.changed();
     }
 }
 
 /// Small, because thousands of them may lie idle.
 const BUFFER: usize = 4 * 1024;
 const LINGER: Duration = Duration::from_secs(60);
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_of_rfc_6455_is_right_and_no_other() {
+        let key = Key("dGhlIHNhbXBsZSBub25jZQ==".to_owned());
+        let answered = |proof| {
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                header::SEC_WEBSOCKET_ACCEPT,
+                HeaderValue::from_static(proof),
+            );
+            let answered = key.is_answered(&mut headers);
+            assert!(headers.is_empty());
+            answered
+        };
+        assert!(answered("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert!(!answered("S3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert!(!key.is_answered(&mut HeaderMap::new()));
+    }
+}

@@ -25,6 +25,8 @@ fn world() -> World {
             internal_port: Port::new(18080).unwrap(),
             open_path: "/".to_owned(),
             program: Some(ProgramName::new("jupyter")),
+            access: None,
+            compression: true,
         }],
         ..AppList::default()
     };

@@ -32,6 +32,17 @@ pub fn without(line: &HeaderValue, name: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()
 }
 
+/// Two lines as one: HTTP/2 sends a line for each cookie where it likes, HTTP/1.1 has only one
+/// (RFC 9113, section 8.2.3).
+pub fn joined(first: Option<HeaderValue>, second: Option<HeaderValue>) -> Option<HeaderValue> {
+    match (first, second) {
+        (Some(first), Some(second)) => {
+            HeaderValue::from_bytes(&[first.as_bytes(), second.as_bytes()].join(&b"; "[..])).ok()
+        }
+        (first, second) => first.or(second),
+    }
+}
+
 fn value_of(pair: &[u8], name: &str) -> Option<()> {
     let (found, rest) = pair.trim_ascii_start().split_at_checked(name.len())?;
     let named = found == name.as_bytes() && rest.trim_ascii_start().first() == Some(&b'=');

@@ -7,10 +7,56 @@
 //! The password is never in it. The signing key depends on the stored random key and on the
 //! instance's credentials, so a changed password ends every session like a revocation does.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use instance::{Credentials, Secret};
 use sha2::Sha256;
+
+/// One login of one browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Random, and nothing but a name.
+    pub id: [u8; 16],
+    /// When it ends by itself, in seconds since the Unix epoch.
+    pub expiry: u64,
+}
+
+/// Sessions that were ended before their time: one line each, the id in hexadecimal and the expiry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended(BTreeMap<[u8; 16], u64>);
+
+impl Ended {
+    /// Reads what [`to_text`](Self::to_text) wrote; a line that is none is left out.
+    pub fn parse(text: &str) -> Self {
+        let line = |line: &str| {
+            let (id, expiry) = line.split_once(' ')?;
+            let id = u128::from_str_radix(id, 16).ok()?;
+            Some((id.to_be_bytes(), expiry.parse().ok()?))
+        };
+        Self(text.lines().filter_map(line).collect())
+    }
+
+    /// The text of a file.
+    pub fn to_text(&self) -> String {
+        let lines = self.0.iter();
+        lines
+            .map(|(id, expiry)| format!("{:032x} {expiry}\n", u128::from_be_bytes(*id)))
+            .collect()
+    }
+
+    /// Ends a session, and forgets those that have ended by themselves.
+    pub fn end(&mut self, session: Session, now: u64) {
+        self.0.retain(|_, expiry| *expiry > now);
+        self.0.insert(session.id, session.expiry);
+    }
+
+    /// Whether a session was ended.
+    pub fn contains(&self, session: &Session) -> bool {
+        self.0.contains_key(&session.id)
+    }
+}
 
 /// Signs sessions and checks them.
 #[derive(Clone)]
@@ -39,11 +85,11 @@ impl SessionKey {
         URL_SAFE_NO_PAD.encode(value)
     }
 
-    /// Whether `value` is a session of ours that has not ended at `now`.
-    pub fn accepts(&self, value: &str, now: u64) -> bool {
+    /// The session that `value` is, if we signed it and it has not ended by itself at `now`.
+    pub fn open(&self, value: &str, now: u64) -> Option<Session> {
         let mut bytes = [0; LENGTH];
         if URL_SAFE_NO_PAD.decode_slice(value, &mut bytes) != Ok(LENGTH) {
-            return false;
+            return None;
         }
         let (signed, signature) = bytes.split_at(SIGNED);
         let genuine = self
@@ -52,9 +98,12 @@ impl SessionKey {
             .chain_update(signed)
             .verify_slice(signature)
             .is_ok();
-        let mut expiry = [0; 8];
-        expiry.copy_from_slice(&signed[SIGNED - 8..]);
-        genuine && signed[0] == VERSION && now < u64::from_be_bytes(expiry)
+        let (mut id, mut expiry) = ([0; 16], [0; 8]);
+        id.copy_from_slice(&signed[1..17]);
+        expiry.copy_from_slice(&signed[17..]);
+        let expiry = u64::from_be_bytes(expiry);
+        let holds = genuine && signed[0] == VERSION && now < expiry;
+        holds.then_some(Session { id, expiry })
     }
 }
 
@@ -88,10 +137,15 @@ mod tests {
     fn a_session_holds_until_its_end_under_its_key_and_credentials() {
         let key = SessionKey::new(&[7; 32], &credentials("secret"));
         let value = key.issue([3; 16], 1000);
-        assert!(key.accepts(&value, 999));
-        assert!(!key.accepts(&value, 1000));
-        assert!(!SessionKey::new(&[8; 32], &credentials("secret")).accepts(&value, 0));
-        assert!(!SessionKey::new(&[7; 32], &credentials("other")).accepts(&value, 0));
+        let session = Session {
+            id: [3; 16],
+            expiry: 1000,
+        };
+        assert!(key.open(&value, 999) == Some(session));
+        assert!(key.open(&value, 1000).is_none());
+        let opens = |key: SessionKey| key.open(&value, 0).is_some();
+        assert!(!opens(SessionKey::new(&[8; 32], &credentials("secret"))));
+        assert!(!opens(SessionKey::new(&[7; 32], &credentials("other"))));
         assert!(!value.contains("secret"));
     }
 
@@ -106,13 +160,28 @@ mod tests {
             } else {
                 b'A'
             };
-            assert!(
-                !key.accepts(std::str::from_utf8(&changed).unwrap(), 0),
-                "{position}"
-            );
+            let changed = std::str::from_utf8(&changed).unwrap();
+            assert_eq!(key.open(changed, 0), None, "{position}");
         }
         for wrong in ["", "secret", &value[1..], &format!("{value}A")] {
-            assert!(!key.accepts(wrong, 0), "{wrong}");
+            assert_eq!(key.open(wrong, 0), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn ended_sessions_are_kept_until_their_end_and_survive_a_file() {
+        let session = |id: u8, expiry| Session {
+            id: [id; 16],
+            expiry,
+        };
+        let mut ended = Ended::default();
+        ended.end(session(1, 100), 0);
+        ended.end(session(0, 200), 0);
+        assert_eq!(Ended::parse(&ended.to_text()), ended);
+        assert!(ended.contains(&session(1, 100)) && !ended.contains(&session(2, 100)));
+        ended.end(session(2, 300), 150);
+        assert_eq!(ended.to_text().lines().count(), 2);
+        let damaged = format!("nonsense\n\n{}x", ended.to_text());
+        assert_eq!(Ended::parse(&damaged), ended);
     }
 }

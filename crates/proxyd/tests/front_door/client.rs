@@ -58,7 +58,7 @@ impl Client {
         ))
     }
 
-    fn over(stream: impl Stream + 'static) -> Self {
+    pub(crate) fn over(stream: impl Stream + 'static) -> Self {
         Self {
             stream: Box::new(stream),
             unread: Vec::new(),

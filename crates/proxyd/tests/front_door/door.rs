@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     certificate: bool,
     supervisor: Option<PathBuf>,
     environment_file: String,
+    tunnel_uid: Option<u32>,
     problems: Vec<String>,
 }
 
@@ -57,6 +58,7 @@ impl Plan {
             certificate: true,
             supervisor: None,
             environment_file: String::new(),
+            tunnel_uid: None,
             problems: Vec::new(),
         }
         .set("ENABLE_HTTPS", "true")
@@ -88,6 +90,12 @@ impl Plan {
         self
     }
 
+    /// Who tunneld runs as.
+    pub(crate) fn tunnel_uid(mut self, uid: u32) -> Self {
+        self.tunnel_uid = Some(uid);
+        self
+    }
+
     /// A setting that was refused before the daemon started.
     pub(crate) fn refused_setting(mut self, problem: &str) -> Self {
         self.problems.push(problem.to_owned());
@@ -104,6 +112,11 @@ impl Plan {
         self.apps
             .push((name.to_owned(), external, upstream, "jupyter"));
         self
+    }
+
+    /// The external port of the first app.
+    pub(crate) fn first_port(&self) -> u16 {
+        self.apps[0].1
     }
 
     /// Starts proxyd and waits until no port is in doubt.
@@ -123,6 +136,9 @@ impl Plan {
             key: at("instance.key"),
             state_dir: at("state"),
             environment_file: at("environment"),
+            tunnel_socket: at("tunnel.sock"),
+            tunnel_uid: self.tunnel_uid,
+            access_log_every: 1,
             supervisor_socket: self.supervisor.unwrap_or_else(|| at("absent.sock")),
         };
         let door = Door {
@@ -204,6 +220,15 @@ impl Door {
 
     pub(crate) async fn connect_plain(&self, app: usize) -> Client {
         Client::plain((self.address, self.ports[app]).into()).await
+    }
+
+    /// A connection as tunneld brings it.
+    pub(crate) async fn connect_tunnelled(&self, preamble: &[u8]) -> Client {
+        let path = self.dir.path().join("tunnel.sock");
+        let stream = tokio::net::UnixStream::connect(path).await.unwrap();
+        let mut client = Client::over(stream);
+        client.send(preamble).await;
+        client
     }
 
     pub(crate) async fn connect_tls(&self, app: usize) -> Client {

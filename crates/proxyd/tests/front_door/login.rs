@@ -338,3 +338,73 @@ async fn the_environment_file_wins_over_the_environment() {
     assert_eq!(door.ask(0, "GET /?token=1", &[]).await.status, 401);
     door.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_guesses_has_to_wait_and_a_session_never_does() {
+    let backend = Backend::echo().await;
+    let door = Plan::new().app("A", backend.port).start().await;
+    let cookie = door.session().await;
+    let wrong = [("Authorization", "Bearer guess")];
+    let mut last = door.ask(0, "GET /", &wrong).await;
+    for _ in 0..30 {
+        if last.status != 401 {
+            break;
+        }
+        last = door.ask(0, "GET /", &wrong).await;
+    }
+    assert_eq!(last.status, 429, "{last:?}");
+    let wait: u64 = last.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    // Nothing that could be a guess is looked at, so that a right one is not told from others.
+    let right = format!("Bearer {TOKEN}");
+    for (request, name, value) in [
+        ("GET /", "Authorization", right.as_str()),
+        (&*format!("GET /?token={TOKEN}"), "Accept", "text/html"),
+    ] {
+        assert_eq!(door.ask(0, request, &[(name, value)]).await.status, 429);
+    }
+    let mut client = door.connect(0).await;
+    let form = format!("token={TOKEN}&next=/");
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let host = door.authority(0);
+    client
+        .request("POST /.berth/login", &host, &kind, &form)
+        .await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 429);
+    assert!(
+        answer.body.contains("Too many wrong tries"),
+        "{}",
+        answer.body
+    );
+    // The one who is logged in, behind the same address, notices nothing.
+    let session = [("Cookie", cookie.as_str())];
+    assert_eq!(door.ask(0, "GET /", &session).await.status, 200);
+    // Who carries nothing is asked for a credential, as ever.
+    assert_eq!(door.ask(0, "GET /", &[]).await.status, 401);
+    door.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_ends_this_session_and_no_other() {
+    let backend = Backend::echo().await;
+    let door = Plan::new().app("A", backend.port).start().await;
+    let (one, other) = (door.session().await, door.session().await);
+    let page = door.ask(0, "GET /.berth/logout", &[]).await;
+    assert!(page.body.contains("Log out"), "{}", page.body);
+    // Another site cannot log anybody out.
+    let evil = [("Cookie", one.as_str()), ("Origin", "https://evil.example")];
+    let answer = door.ask(0, "POST /.berth/logout", &evil).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(door.ask(0, "GET /", &evil[..1]).await.status, 200);
+
+    let answer = door.ask(0, "POST /.berth/logout", &evil[..1]).await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.header("location"), Some("/.berth/login"));
+    let line = answer.header("set-cookie").unwrap();
+    assert!(line.contains("Max-Age=0; "), "{line}");
+    assert_eq!(door.ask(0, "GET /", &evil[..1]).await.status, 401);
+    let answer = door.ask(0, "GET /", &[("Cookie", other.as_str())]).await;
+    assert_eq!(answer.status, 200);
+    door.stop().await;
+}

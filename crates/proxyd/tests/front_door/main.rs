@@ -6,10 +6,13 @@ mod backend;
 mod client;
 mod door;
 
+mod http2;
 mod login;
 mod readiness;
 mod requests;
+mod rules;
 mod state;
 mod streaming;
 mod tls;
+mod tunnelled;
 mod websocket;

@@ -231,3 +231,51 @@ async fn refused_settings_degrade_the_health_and_are_listed() {
         door.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_and_times_are_counted_and_prometheus_is_told_with_a_credential_only() {
+    let backend = Backend::answering(|_| {
+        Some("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".to_owned())
+    })
+    .await;
+    // Open for its app is not open for the figures.
+    let door = Plan::new().app("A \"quoted\"", backend.port);
+    let port = door.first_port();
+    let door = door.set("AUTH_EXCLUDE", &port.to_string()).start().await;
+    let mut client = door.connect(0).await;
+    let host = door.authority(0);
+    client.request("POST /", &host, &[], "four").await;
+    assert_eq!(client.answer().await.body, "hello");
+    let snapshot = door
+        .wait(|s| s.routes[0].sent_bytes == 5 && s.routes[0].received_bytes == 4)
+        .await;
+    let route = &snapshot.routes[0];
+    let counted: u64 = route.latency.iter().map(|bucket| bucket.count).sum();
+    assert_eq!(counted, 1);
+    assert!(route.latency_sum_us > 0);
+    assert_eq!(route.latency.last().unwrap().limit_us, 0);
+
+    client.request("GET /.berth/metrics", &host, &[], "").await;
+    assert_eq!(client.answer().await.status, 401);
+    let bearer = format!("Bearer {TOKEN}");
+    let auth = [("Authorization", bearer.as_str())];
+    client
+        .request("GET /.berth/metrics", &host, &auth, "")
+        .await;
+    let answer = client.answer().await;
+    let kind = answer.header("content-type").unwrap();
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    let labels = format!("app=\"A \\\"quoted\\\"\",port=\"{port}\"");
+    for line in [
+        format!("berth_proxy_requests_total{{{labels},code=\"2xx\"}} 1"),
+        format!("berth_proxy_received_bytes_total{{{labels}}} 4"),
+        format!("berth_proxy_unauthorized_total{{{labels}}} 1"),
+        format!("berth_proxy_websockets{{{labels}}} 0"),
+        format!("berth_proxy_latency_seconds_bucket{{le=\"+Inf\",{labels}}} 2"),
+        "# EOF".to_owned(),
+    ] {
+        let found = answer.body.lines().any(|other| other == line);
+        assert!(found, "{line}\n{}", answer.body);
+    }
+    door.stop().await;
+}

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use async_compression::tokio::bufread::GzipDecoder;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     time::timeout,
@@ -12,6 +13,7 @@ use tokio::{
 
 use crate::{
     backend::{listen, read_head},
+    client::header,
     door::{Door, LIMIT, Plan, TOKEN},
 };
 
@@ -155,5 +157,79 @@ async fn an_app_is_held_back_while_its_client_takes_nothing() {
         assert!(length > 0, "{left} bytes are missing");
         left -= length;
     }
+    door.stop().await;
+}
+
+/// What a chunked body carries.
+fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") {
+        let size = std::str::from_utf8(&bytes[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.extend_from_slice(&bytes[end + 2..end + 2 + size]);
+        bytes = &bytes[end + 4 + size..];
+    }
+    whole
+}
+
+/// What the chunks carry that have come whole.
+fn whole_chunks(received: &[u8]) -> Vec<u8> {
+    let mut end = 0;
+    while let Some(line) = received[end..].windows(2).position(|pair| pair == b"\r\n") {
+        let size = std::str::from_utf8(&received[end..end + line]).unwrap();
+        let next = end + line + 4 + usize::from_str_radix(size, 16).unwrap();
+        if next > received.len() {
+            break;
+        }
+        end = next;
+    }
+    unchunked(&received[..end])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_is_compressed_for_who_takes_it_and_nothing_of_it_waits() {
+    let (listener, port) = listen().await;
+    let door = Plan::new().app("A", port).start().await;
+    let bearer = format!("Bearer {TOKEN}");
+    let mut client = door.connect(0).await;
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Accept-Encoding", "gzip"),
+        ("Connection", "close"),
+    ];
+    client
+        .request("GET /log", &door.authority(0), &headers, "")
+        .await;
+    let (mut app, _) = listener.accept().await.unwrap();
+    read_head(&mut app).await.unwrap();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\n\
+                Transfer-Encoding: chunked\r\n\r\n";
+    app.write_all(head.as_bytes()).await.unwrap();
+    let head = client.head().await;
+    assert_eq!(header(&head, "content-encoding"), Some("gzip"));
+    assert_eq!(header(&head, "vary"), Some("Accept-Encoding"));
+    assert_eq!(header(&head, "etag"), Some("W/\"a\""));
+    // The first line must be readable before there is a second one.
+    app.write_all(b"6\r\nfirst\n\r\n").await.unwrap();
+    let mut received = Vec::new();
+    loop {
+        received.extend(client.exactly(1).await);
+        if !received.ends_with(b"\r\n") {
+            continue;
+        }
+        let mut read = [0; 6];
+        let compressed = std::io::Cursor::new(whole_chunks(&received));
+        let mut decoder = GzipDecoder::new(compressed);
+        if decoder.read_exact(&mut read).await.is_ok() {
+            assert_eq!(&read, b"first\n");
+            break;
+        }
+    }
+    app.write_all(b"7\r\nsecond\n\r\n0\r\n\r\n").await.unwrap();
+    received.extend(client.rest().await);
+    let mut text = String::new();
+    let mut decoder = GzipDecoder::new(std::io::Cursor::new(unchunked(&received)));
+    decoder.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "first\nsecond\n");
     door.stop().await;
 }
