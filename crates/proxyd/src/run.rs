@@ -74,21 +74,7 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         let front = front.clone();
         async move { front.tls.follow().await }
     });
-    match ipc::Listener::bind(&settings.tunnel_socket) {
-        Ok(listener) => {
-            let own = nix::unistd::Uid::effective().as_raw();
-            let uid = settings.tunnel_uid.unwrap_or(own);
-            let front = front.clone();
-            start(tasks, "tunnelled", async move {
-                tunnelled::run(listener, front, uid).await
-            });
-        }
-        Err(error) => {
-            let problem = format!("{error}; nobody can come through a tunnel");
-            tracing::error!(problem);
-            front.board.set_problems("tunnel", vec![problem]);
-        }
-    }
+    start_tunnelled(tasks, &settings, &front);
     let supervisor = settings.supervisor_socket.clone();
     start(tasks, "supervisord", async move {
         feed.follow(&supervisor).await
@@ -117,6 +103,24 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
     );
     tasks.stop().requested().await;
     Ok(())
+}
+
+/// Visitors through a tunnel; without their socket the ports are served as ever.
+fn start_tunnelled(tasks: &Tasks, settings: &Settings, front: &Arc<Front>) {
+    let listener = match ipc::Listener::bind(&settings.tunnel_socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let problem = format!("{error}; nobody can come through a tunnel");
+            tracing::error!(problem);
+            return front.board.set_problems("tunnel", vec![problem]);
+        }
+    };
+    let own = nix::unistd::Uid::effective().as_raw();
+    let uid = settings.tunnel_uid.unwrap_or(own);
+    let front = front.clone();
+    start(tasks, "tunnelled", async move {
+        tunnelled::run(listener, front, uid).await
+    });
 }
 
 /// Starts work that has no end of its own and nothing to finish.
