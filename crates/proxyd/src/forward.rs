@@ -12,7 +12,7 @@ use crate::{
     authority::Authority,
     connection::Peer,
     gate::Transport,
-    head::Kind,
+    head::{self, Kind},
 };
 
 /// What the headers for an app depend on, besides those of the client.
@@ -67,6 +67,12 @@ pub(crate) fn request(
     }
     if let Some(cookie) = cookie {
         out.insert(header::COOKIE, cookie);
+    }
+    // RFC 9110, section 10.1.4: of what a client takes, only trailers are ours to promise, and they
+    // are passed on.
+    if head::lists(headers, &header::TE, "trailers") {
+        out.insert(header::TE, HeaderValue::from_static("trailers"));
+        out.insert(header::CONNECTION, HeaderValue::from_static("TE"));
     }
     add_ours(&mut out, hop);
     out
@@ -205,7 +211,6 @@ const HOP_BY_HOP: &[&str] = &[
     "proxy-authenticate",
     "proxy-authorization",
     "te",
-    "trailer",
     "transfer-encoding",
     "upgrade",
     "http2-settings",

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -81,7 +81,7 @@ impl Upstreams {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        if repeat == Repeat::Never || !was_reused(&error) {
+        if repeat == Repeat::Never || !was_dead(&error) {
             return Err(failure(&error));
         }
         self.client
@@ -105,14 +105,15 @@ fn failure(error: &legacy::Error) -> Failure {
     }
 }
 
-fn was_reused(error: &legacy::Error) -> bool {
+/// Whether an idle connection had died before it brought a byte of the answer.
+fn was_dead(error: &legacy::Error) -> bool {
     let mut extras = Extensions::new();
     if let Some(info) = error.connect_info() {
         info.get_extras(&mut extras);
     }
     extras
-        .get::<Used>()
-        .is_some_and(|used| used.0.load(Ordering::Relaxed))
+        .get::<Turn>()
+        .is_some_and(|turn| turn.0.load(Ordering::Relaxed) == ASKED_AGAIN)
 }
 
 fn connect(uri: Uri) -> Connecting {
@@ -124,7 +125,7 @@ fn connect(uri: Uri) -> Connecting {
         stream.set_nodelay(true)?;
         Ok(TokioIo::new(Link {
             stream,
-            used: Used::default(),
+            turn: Turn::default(),
         }))
     })
 }
@@ -143,20 +144,37 @@ async fn open(host: &str, port: u16) -> io::Result<TcpStream> {
     }
 }
 
-/// Whether an answer has come over a connection.
+/// What happened on a connection last.
 #[derive(Clone, Debug, Default)]
-struct Used(Arc<AtomicBool>);
+struct Turn(Arc<AtomicU8>);
 
-/// A connection that remembers whether it was of use.
+// 0: the first request was written, or nothing was.
+/// Something has come back.
+const ANSWERED: u8 = 1;
+/// Another request was written, and nothing has come back.
+const ASKED_AGAIN: u8 = 2;
+
+/// A connection that remembers what happened on it last.
 #[derive(Debug)]
 struct Link {
     stream: TcpStream,
-    used: Used,
+    turn: Turn,
+}
+
+impl Turn {
+    fn written(&self) {
+        let (from, to, order) = (ANSWERED, ASKED_AGAIN, Ordering::Relaxed);
+        let _ = self.0.compare_exchange(from, to, order, order);
+    }
+
+    fn read(&self) {
+        self.0.store(ANSWERED, Ordering::Relaxed);
+    }
 }
 
 impl Connection for Link {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.used.clone())
+        Connected::new().extra(self.turn.clone())
     }
 }
 
@@ -169,7 +187,7 @@ impl AsyncRead for Link {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.used.0.store(true, Ordering::Relaxed);
+            self.turn.read();
         }
         polled
     }
@@ -181,6 +199,7 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.turn.written();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -197,6 +216,7 @@ impl AsyncWrite for Link {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.turn.written();
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -6,6 +6,7 @@ mod backend;
 mod client;
 mod door;
 
+mod conformance;
 mod http2;
 mod login;
 mod readiness;
