@@ -34,6 +34,8 @@ pub(crate) struct View {
     pub(crate) tls: Status,
     pub(crate) auth: bool,
     pub(crate) problems: Vec<String>,
+    /// Connections there was no room for.
+    pub(crate) refused: u64,
 }
 
 /// One port at one moment.
@@ -140,6 +142,7 @@ pub(crate) fn view(front: &Front) -> View {
         tls,
         auth: front.gate.rules().access.auth,
         problems,
+        refused: front.room.refused(),
     }
 }
 

@@ -2,14 +2,19 @@
 //! comes.
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use daemon::{Stop, Tasks};
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use thiserror::Error;
+use tokio::time::Sleep;
 
 use crate::{
     account::Account,
@@ -17,11 +22,21 @@ use crate::{
     connection::Stream,
 };
 
+/// The sender of a body has sent nothing for too long.
+#[derive(Debug, Error)]
+#[error("nothing more of the body has come for too long")]
+pub(crate) struct Stalled;
+
 /// A message body.
 #[derive(Debug)]
 pub(crate) struct Body {
     source: Source,
     account: Option<Account>,
+    /// Who takes in the rest of it if nobody wants it any more.
+    rest: Option<Tasks>,
+    /// How long its sender may send nothing, and until when.
+    patience: Option<Duration>,
+    stalls: Option<Pin<Box<Sleep>>>,
     /// Open for as long as the body lives.
     stream: Option<Stream>,
 }
@@ -47,6 +62,9 @@ impl Body {
         Self {
             source,
             account: None,
+            rest: None,
+            patience: None,
+            stalls: None,
             stream: None,
         }
     }
@@ -59,9 +77,51 @@ impl Body {
         self.account = Some(account);
     }
 
+    /// Takes in a little more of it even if nobody wants it: a client that is still sending when its
+    /// stream is reset, or its connection closed, may never see the answer (RFC 9112, section 9.6).
+    pub(crate) fn take_in_the_rest(&mut self, tasks: &Tasks) {
+        self.rest = Some(tasks.clone());
+    }
+
+    /// Fails if its sender sends nothing for so long. Time in which nobody asks for more of it does
+    /// not count.
+    pub(crate) fn wait_at_most(&mut self, patience: Duration) {
+        self.patience = Some(patience);
+    }
+
+    fn poll_stall(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(patience) = self.patience else {
+            return Poll::Pending;
+        };
+        let stalls = self
+            .stalls
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        stalls.as_mut().poll(context)
+    }
+
     /// Keeps a stream open until the body has ended.
     pub(crate) fn hold(&mut self, stream: Stream) {
         self.stream = Some(stream);
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let (Some(tasks), false) = (self.rest.take(), self.is_end_stream()) else {
+            return;
+        };
+        if let Source::Stream(stream) = mem::replace(&mut self.source, Source::Bytes(None)) {
+            let taken = take_in(stream, tasks.stop().clone());
+            tasks.spawn("rest of a body", tracing::Span::none(), taken);
+        }
+    }
+}
+
+async fn take_in(stream: Incoming, stop: Stop) {
+    let taken = Limited::new(stream, MOST_IN_VAIN).collect();
+    tokio::select! {
+        _ = tokio::time::timeout(LONGEST_IN_VAIN, taken) => {}
+        () = stop.requested() => {}
     }
 }
 
@@ -94,6 +154,13 @@ impl http_body::Body for Body {
                 .poll(context)
                 .map(|read| read.map(|read| read.map(Frame::data))),
         };
+        match &polled {
+            Poll::Ready(_) => self.stalls = None,
+            Poll::Pending if self.poll_stall(context).is_ready() => {
+                return Poll::Ready(Some(Err(io::Error::other(Stalled))));
+            }
+            Poll::Pending => {}
+        }
         let ended = self.is_end_stream();
         if let (Poll::Ready(frame), Some(account)) = (&polled, &mut self.account) {
             let length = match frame {
@@ -126,3 +193,7 @@ impl http_body::Body for Body {
         }
     }
 }
+
+/// What is taken in of a body that nobody wants.
+const MOST_IN_VAIN: usize = 64 << 10;
+const LONGEST_IN_VAIN: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::Arc,
@@ -41,6 +41,7 @@ use crate::{
     head,
     port::Port,
     responses,
+    room::{Place, Room},
     tls::{H2, Tls},
     upstream::Upstreams,
 };
@@ -55,6 +56,9 @@ pub(crate) struct Front {
     pub(crate) board: Board,
     pub(crate) sample: Sample,
     pub(crate) failures: Failures,
+    pub(crate) room: Arc<Room>,
+    /// How long a client may send nothing of a body that the app is waiting for.
+    pub(crate) body_timeout: Duration,
     pub(crate) tasks: Tasks,
 }
 
@@ -70,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) verdict: Verdict,
     /// Whether it comes through a tunnel, and what is before that is trusted.
     pub(crate) tunnelled: bool,
+    /// Taken until the last of it is gone, a WebSocket included.
+    pub(crate) _place: Option<Place>,
 }
 
 impl Connection {
@@ -104,8 +110,8 @@ impl Peer {
 }
 
 /// Serves a connection to its end. A panic in here costs this connection alone.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, port: Arc<Port>, front: Arc<Front>) {
-    guarded(open(stream, peer, port, front)).await;
+pub(crate) async fn serve(stream: TcpStream, place: Place, port: Arc<Port>, front: Arc<Front>) {
+    guarded(open(stream, place, port, front)).await;
 }
 
 /// Tells how serving ended, also if it ended by a panic.
@@ -119,7 +125,7 @@ pub(crate) async fn guarded(serving: impl Future<Output = Result<(), String>>) {
 
 async fn open(
     stream: TcpStream,
-    peer: SocketAddr,
+    place: Place,
     port: Arc<Port>,
     front: Arc<Front>,
 ) -> Result<(), String> {
@@ -128,7 +134,8 @@ async fn open(
         .local_addr()
         .map_or_else(|_| String::new(), |local| local.to_string());
     let mut connection = Connection {
-        peer: Peer::new(peer.ip()),
+        peer: Peer::new(place.client),
+        _place: Some(place),
         local,
         transport: Transport::Plain,
         verdict: Verdict::default(),

@@ -39,6 +39,11 @@ pub(crate) async fn answer(
     let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let mut body = Body::from(body);
+    // Who waits for a word from us sends nothing before it, and must not get it for nothing.
+    if !parts.headers.contains_key(header::EXPECT) {
+        body.take_in_the_rest(&connection.front.tasks);
+    }
     let rules = connection.front.gate.rules();
     let mut response = decide(connection, &rules, &parts, body, upgrade).await;
     if let Some(cors) = &rules.cors {
@@ -60,7 +65,7 @@ async fn decide(
     connection: &Arc<Connection>,
     rules: &Rules,
     parts: &Parts,
-    body: Incoming,
+    body: Body,
     upgrade: Option<OnUpgrade>,
 ) -> Response<Body> {
     if connection.verdict.is_ambiguous() {
@@ -151,7 +156,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    async fn forward(&self, body: Incoming, upgrade: Option<OnUpgrade>) -> Response<Body> {
+    async fn forward(&self, body: Body, upgrade: Option<OnUpgrade>) -> Response<Body> {
         let Some(uri) = self.uri() else {
             return responses::problem(StatusCode::BAD_REQUEST, "the request target is malformed");
         };
@@ -167,9 +172,9 @@ impl Exchange<'_> {
         };
         let mut body = Some(body).filter(|_| !empty);
         let build = || {
-            let body = body.take().map(|body| {
-                let mut body = Body::from(body);
+            let body = body.take().map(|mut body| {
                 body.count(Account::received(&self.connection.port));
+                body.wait_at_most(self.connection.front.body_timeout);
                 body
             });
             let mut request = Request::new(body.unwrap_or_else(Body::empty));
@@ -179,11 +184,23 @@ impl Exchange<'_> {
             request
         };
         let answer = self.connection.front.upstreams.send(repeat, build).await;
-        if self.connection.port.counters.reached(answer.is_ok()) {
+        let reached = !matches!(
+            answer,
+            Err(Failure::Refused | Failure::TimedOut | Failure::Broken)
+        );
+        if self.connection.port.counters.reached(reached) {
             self.connection.front.board.changed();
         }
         match answer {
             Ok(response) => self.pass_back(response, upgrade),
+            Err(Failure::Stalled) => {
+                let mut response = responses::problem(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "nothing more of the request's body has come for too long",
+                );
+                responses::close(&mut response);
+                response
+            }
             Err(failure) => self.not_ready(failure),
         }
     }
@@ -291,11 +308,11 @@ impl Exchange<'_> {
         let known = match failure {
             Failure::Refused => "It does not accept connections yet.",
             Failure::TimedOut => "It does not accept connections in time.",
-            Failure::Broken => "It ended the connection without an answer.",
+            Failure::Broken | Failure::Stalled => "It ended the connection without an answer.",
         };
         let state = match (failure, told) {
             (Failure::Refused | Failure::TimedOut, Some(told)) => told,
-            (Failure::Broken, Some(_)) | (_, None) => known.to_owned(),
+            (Failure::Broken | Failure::Stalled, Some(_)) | (_, None) => known.to_owned(),
         };
         let headers = &self.parts.headers;
         let mut response = responses::not_ready(&site.app, &state, Audience::of(headers));
@@ -340,7 +357,7 @@ async fn own(
     rules: &Rules,
     head: &Head<'_>,
     parts: &Parts,
-    body: Incoming,
+    body: Body,
     page: Page<'_>,
 ) -> Response<Body> {
     let reading = matches!(parts.method, Method::GET | Method::HEAD);
@@ -377,7 +394,7 @@ async fn log_in(
     connection: &Connection,
     rules: &Rules,
     head: &Head<'_>,
-    body: Incoming,
+    body: Body,
 ) -> Response<Body> {
     let form = tokio::time::timeout(FORM_TIME, Limited::new(body, FORM_SIZE).collect()).await;
     let Ok(Ok(form)) = form else {

@@ -76,7 +76,7 @@ impl Failures {
 }
 
 /// One client has as many addresses of IPv6 as it likes, within one network of 64 bits.
-fn household(client: IpAddr) -> IpAddr {
+pub(crate) fn household(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

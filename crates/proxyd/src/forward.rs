@@ -270,7 +270,7 @@ mod tests {
                 ("host", "out:40001"),
                 ("connection", "close, X-Forwarded-For, x-private"),
                 ("keep-alive", "5"),
-                ("te", "trailers"),
+                ("te", "gzip"),
                 ("transfer-encoding", "chunked"),
                 ("upgrade", "h2c"),
                 ("http2-settings", "x"),

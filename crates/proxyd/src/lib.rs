@@ -33,6 +33,7 @@ mod metrics;
 mod port;
 mod preamble;
 mod responses;
+mod room;
 pub mod route;
 mod rules;
 mod run;

@@ -148,8 +148,12 @@ async fn accept_all(listener: TcpListener, port: &Arc<Port>, front: &Arc<Front>)
 }
 
 fn admit(stream: TcpStream, peer: SocketAddr, port: &Arc<Port>, front: &Arc<Front>) {
+    let Some(place) = front.room.enter(peer.ip()) else {
+        tracing::debug!(%peer, "no room for a connection");
+        return front.board.counted();
+    };
     let span = tracing::debug_span!("conn", %peer);
-    let task = connection::serve(stream, peer, port.clone(), front.clone());
+    let task = connection::serve(stream, place, port.clone(), front.clone());
     front.tasks.spawn("connection", span, task);
 }
 

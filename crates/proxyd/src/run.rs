@@ -1,6 +1,6 @@
 //! Puts the parts together and starts them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use api::proxy::proxy_service_server::ProxyServiceServer;
@@ -16,6 +16,7 @@ use crate::{
     failures::Failures,
     feeds::Feed,
     gate::Gate,
+    room::Room,
     service::Service,
     settings::Settings,
     sites::Sites,
@@ -52,6 +53,8 @@ pub async fn run(settings: Settings, context: Context) -> anyhow::Result<()> {
         programs,
         board: Board::default(),
         failures: Failures::new(),
+        room: Room::of_process(settings.max_connections),
+        body_timeout: Duration::from_secs(settings.body_timeout),
         sample: Sample::every(settings.access_log_every),
         tasks: context.tasks.clone(),
     });

@@ -73,6 +73,7 @@ fn snapshot(epoch: Epoch, numbered: &Numbered) -> ProxySnapshot {
         tls_reason: view.tls.reason.clone(),
         auth: view.auth,
         problems: view.problems.clone(),
+        connections_refused: view.refused,
     }
 }
 

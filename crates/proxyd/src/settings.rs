@@ -30,6 +30,11 @@ pub struct Settings {
     pub tunnel_socket: PathBuf,
     /// User id of tunneld, the only one who may bring them. Without it, that of proxyd itself.
     pub tunnel_uid: Option<u32>,
+    /// How many connections there may be; one client may have half of them. Without it, half as many
+    /// as there may be descriptors.
+    pub max_connections: Option<usize>,
+    /// Seconds for which a client may send nothing of a body that the app is waiting for.
+    pub body_timeout: u64,
     /// Tells every so many answers in the access log; 0 only those with a status of 500 upwards,
     /// which are always told.
     pub access_log_every: u32,
@@ -51,6 +56,8 @@ impl Default for Settings {
             environment_file: "/etc/environment".into(),
             tunnel_socket: "/run/berth/proxyd-tunnel.sock".into(),
             tunnel_uid: None,
+            max_connections: None,
+            body_timeout: 60,
             access_log_every: 0,
             supervisor_socket: "/run/berth/supervisord.sock".into(),
         }

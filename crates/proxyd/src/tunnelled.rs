@@ -70,6 +70,7 @@ async fn serve(mut stream: UnixStream, front: Arc<Front>) -> Result<(), String> 
         },
         verdict: Verdict::default(),
         tunnelled: true,
+        _place: None,
         port,
         front,
     };

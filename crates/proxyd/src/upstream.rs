@@ -28,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::body::Body;
+use crate::body::{Body, Stalled};
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<TokioIo<Link>>> + Send>>;
 type Connector = tower::util::ServiceFn<fn(Uri) -> Connecting>;
@@ -48,6 +48,8 @@ pub(crate) enum Failure {
     TimedOut,
     /// The connection broke before the answer, or the answer was not HTTP.
     Broken,
+    /// The client did not send its request to the end.
+    Stalled,
 }
 
 /// Whether a request may be sent a second time.
@@ -94,7 +96,10 @@ impl Upstreams {
 fn failure(error: &legacy::Error) -> Failure {
     tracing::debug!(?error, "no answer from the app");
     if !error.is_connect() {
-        return Failure::Broken;
+        return match is_stall(error) {
+            true => Failure::Stalled,
+            false => Failure::Broken,
+        };
     }
     let cause = error
         .source()
@@ -103,6 +108,20 @@ fn failure(error: &legacy::Error) -> Failure {
         Some(io::ErrorKind::TimedOut) => Failure::TimedOut,
         _ => Failure::Refused,
     }
+}
+
+fn is_stall(error: &legacy::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<Stalled>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Whether an idle connection had died before it brought a byte of the answer.

@@ -11,7 +11,7 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
 };
 
-use crate::{connection::Connection, counters::Counters, port::Port};
+use crate::{connection::Connection, counters::Counters};
 
 /// The half of a handshake that a client of HTTP/2 leaves out: it has no `Sec-WebSocket-Key`
 /// (RFC 8441, section 5), and the app wants one.
@@ -47,7 +47,7 @@ impl Key {
 }
 
 /// Starts passing bytes as soon as both sides have switched protocols.
-pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) {
+pub(crate) fn start(connection: &Arc<Connection>, client: OnUpgrade, app: OnUpgrade) {
     let open = Open::new(connection);
     let stop = connection.front.tasks.stop().clone();
     let task = async move {
@@ -61,7 +61,7 @@ pub(crate) fn start(connection: &Connection, client: OnUpgrade, app: OnUpgrade) 
         };
         // At shutdown there is nothing to finish: the client connects again by itself.
         tokio::select! {
-            () = pass(client, app, &open.port.counters) => {}
+            () = pass(client, app, &open.0.port.counters) => {}
             () = stop.requested() => {}
         }
     };
@@ -124,27 +124,21 @@ async fn copy<T: AsyncRead + AsyncWrite>(
     }
 }
 
-/// Counts a WebSocket while it lives.
-struct Open {
-    port: Arc<Port>,
-    front: Arc<crate::connection::Front>,
-}
+/// Counts a WebSocket while it lives, and keeps what belongs to its connection.
+struct Open(Arc<Connection>);
 
 impl Open {
-    fn new(connection: &Connection) -> Self {
+    fn new(connection: &Arc<Connection>) -> Self {
         connection.port.counters.websocket_opened();
         connection.front.board.changed();
-        Self {
-            port: connection.port.clone(),
-            front: connection.front.clone(),
-        }
+        Self(connection.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.port.counters.websocket_closed();
-        self.front.board.changed();
+        self.0.port.counters.websocket_closed();
+        self.0.front.board.changed();
     }
 }
 

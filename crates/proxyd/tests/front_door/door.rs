@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     supervisor: Option<PathBuf>,
     environment_file: String,
     tunnel_uid: Option<u32>,
+    max_connections: Option<usize>,
+    body_timeout: u64,
     problems: Vec<String>,
 }
 
@@ -59,6 +61,8 @@ impl Plan {
             supervisor: None,
             environment_file: String::new(),
             tunnel_uid: None,
+            max_connections: None,
+            body_timeout: 60,
             problems: Vec::new(),
         }
         .set("ENABLE_HTTPS", "true")
@@ -93,6 +97,17 @@ impl Plan {
     /// Who tunneld runs as.
     pub(crate) fn tunnel_uid(mut self, uid: u32) -> Self {
         self.tunnel_uid = Some(uid);
+        self
+    }
+
+    pub(crate) fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = Some(most);
+        self
+    }
+
+    /// How long a body may stall, in seconds.
+    pub(crate) fn body_timeout(mut self, seconds: u64) -> Self {
+        self.body_timeout = seconds;
         self
     }
 
@@ -138,6 +153,8 @@ impl Plan {
             environment_file: at("environment"),
             tunnel_socket: at("tunnel.sock"),
             tunnel_uid: self.tunnel_uid,
+            max_connections: self.max_connections,
+            body_timeout: self.body_timeout,
             access_log_every: 1,
             supervisor_socket: self.supervisor.unwrap_or_else(|| at("absent.sock")),
         };

@@ -25,7 +25,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    backend::{Backend, listen, read_head},
+    backend::{Backend, closed, listen, read_head},
     client::header as header_of,
     door::{Door, LIMIT, Plan, TOKEN},
 };
@@ -322,5 +322,40 @@ async fn an_upload_that_the_app_does_not_read_stops_no_other_stream() {
     let (response, _app) = timeout(LIMIT, both).await.expect("an answer in time");
     assert_eq!(text(response.unwrap()).await, "ok");
     drop(uploads);
+    door.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_sends_more_than_is_wanted_sees_its_answer() {
+    let (_closed, port) = closed();
+    let door = Plan::new().app("A", port).start().await;
+    let mut client = connect(&door).await;
+    let evil = "https://evil.example";
+    let session = door.session().await;
+    for (name, value, status) in [
+        // Refused before anything of it is read, and not to be delivered to anybody.
+        ("cookie", session.as_str(), StatusCode::FORBIDDEN),
+        ("x-none", "", StatusCode::UNAUTHORIZED),
+        (
+            "authorization",
+            &*format!("Bearer {TOKEN}"),
+            StatusCode::BAD_GATEWAY,
+        ),
+    ] {
+        let (mut sender, body) = Channel::<Bytes, std::convert::Infallible>::new(1);
+        let asked = Request::builder()
+            .method(Method::POST)
+            .uri(format!("https://{}/", door.authority(0)))
+            .header(header::ORIGIN, evil)
+            .header(name, value)
+            .body(body.boxed())
+            .unwrap();
+        let response = client.send_request(asked).await.unwrap();
+        assert_eq!(response.status(), status);
+        // The stream still takes what comes, to its end.
+        sender.send_data(Bytes::from_static(b"more")).await.unwrap();
+        drop(sender);
+        assert!(text(response).await.contains(status.as_str()));
+    }
     door.stop().await;
 }

@@ -8,6 +8,7 @@ mod door;
 
 mod conformance;
 mod http2;
+mod limits;
 mod login;
 mod readiness;
 mod requests;
