@@ -19,7 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
     auth::{
-        Admission, Decision, Facts, cookies, decide, query,
+        Admission, Decision, Facts,
+        authorization::Authorization,
+        cookies, decide, query,
         session::{Ended, SessionKey},
     },
     authority::Authority,
@@ -131,9 +133,11 @@ fn pass(parts: &http::request::Parts) {
         assert!(!headers.contains_key(gone), "{gone}");
     }
     assert_eq!(cookies::values(&headers, COOKIE).count(), 0);
-    let bearer = format!("bearer {TOKEN}");
-    let leaks = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(bearer.as_bytes());
-    assert!(!headers.get_all("authorization").iter().any(leaks));
+    let is_ours = |value: &HeaderValue| {
+        let found = Authorization::parse(value.as_bytes());
+        found == Some(Authorization::Bearer(TOKEN.as_bytes()))
+    };
+    assert!(!headers.get_all("authorization").iter().any(is_ours));
 }
 
 fn forwarded(
