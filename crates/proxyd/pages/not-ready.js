@@ -10,8 +10,13 @@
         return;
       }
       const text = await (await fetch(location.href, options)).text();
-      const state = new DOMParser().parseFromString(text, "text/html").getElementById("state");
-      if (state) document.getElementById("state").textContent = state.textContent;
+      const page = new DOMParser().parseFromString(text, "text/html");
+      for (const id of ["state", "log"]) {
+        const [now, next] = [document.getElementById(id), page.getElementById(id)];
+        if (!next || now.textContent === next.textContent) continue;
+        now.textContent = next.textContent;
+        now.hidden = next.hidden;
+      }
     } catch {
       // The proxy itself is away; it comes back.
     }

@@ -25,7 +25,7 @@ use crate::{
     head::{self, AMBIGUOUS, Handshake, Head, Kind, Rejection},
     metrics,
     port::Target,
-    responses::{self, Attempt, Audience},
+    responses::{self, Absent, Attempt, Audience},
     rules::Rules,
     upstream::{Failure, Repeat},
     websocket::{self, Key},
@@ -192,7 +192,10 @@ impl Exchange<'_> {
             self.connection.front.board.changed();
         }
         match answer {
-            Ok(response) => self.pass_back(response, upgrade),
+            Ok(response) => match self.pass_back(response, upgrade) {
+                Some(response) => response,
+                None => self.not_ready(Failure::Broken).await,
+            },
             Err(Failure::Stalled) => {
                 let mut response = responses::problem(
                     StatusCode::REQUEST_TIMEOUT,
@@ -201,7 +204,7 @@ impl Exchange<'_> {
                 responses::close(&mut response);
                 response
             }
-            Err(failure) => self.not_ready(failure),
+            Err(failure) => self.not_ready(failure).await,
         }
     }
 
@@ -244,11 +247,12 @@ impl Exchange<'_> {
         headers
     }
 
+    /// The app's answer; nothing if it is none to what was asked.
     fn pass_back(
         &self,
         mut response: Response<Incoming>,
         upgrade: Option<OnUpgrade>,
-    ) -> Response<Body> {
+    ) -> Option<Response<Body>> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let websocket = head::lists(response.headers(), &header::UPGRADE, "websocket");
         forward::response(
@@ -257,7 +261,7 @@ impl Exchange<'_> {
         );
         *response.version_mut() = Version::HTTP_11;
         if !switched {
-            return self.ordinary(response);
+            return Some(self.ordinary(response));
         }
         let answered = match &self.key {
             Some(key) => key.is_answered(response.headers_mut()),
@@ -267,7 +271,7 @@ impl Exchange<'_> {
         let (Kind::WebSocket(handshake), true, Some(client)) =
             (self.head.kind, websocket && answered, upgrade)
         else {
-            return self.not_ready(Failure::Broken);
+            return None;
         };
         websocket::start(self.connection, client, hyper::upgrade::on(&mut response));
         match handshake {
@@ -280,7 +284,7 @@ impl Exchange<'_> {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             }
         }
-        response.map(|_| Body::empty())
+        Some(response.map(|_| Body::empty()))
     }
 
     /// An answer that is no switch of protocols.
@@ -299,7 +303,7 @@ impl Exchange<'_> {
         Response::from_parts(answer, body)
     }
 
-    fn not_ready(&self, failure: Failure) -> Response<Body> {
+    async fn not_ready(&self, failure: Failure) -> Response<Body> {
         let site = &self.target.site;
         let told = site.program.as_ref().and_then(|program| {
             let programs = self.connection.front.programs.borrow();
@@ -310,12 +314,24 @@ impl Exchange<'_> {
             Failure::TimedOut => "It does not accept connections in time.",
             Failure::Broken | Failure::Stalled => "It ended the connection without an answer.",
         };
-        let state = match (failure, told) {
-            (Failure::Refused | Failure::TimedOut, Some(told)) => told,
-            (Failure::Broken | Failure::Stalled, Some(_)) | (_, None) => known.to_owned(),
+        let broke = matches!(failure, Failure::Broken | Failure::Stalled);
+        let mut absent = Absent {
+            app: &site.app,
+            state: told.as_ref().map(|told| told.state),
+            text: match &told {
+                Some(told) if !broke => &told.text,
+                Some(_) | None => known,
+            },
+            log: Arc::default(),
         };
+        // A log is for who may log in, not for who may look at an open app.
+        if let (true, Some(program)) = (site.auth, &site.program)
+            && told.as_ref().is_some_and(|told| told.failed)
+        {
+            absent.log = self.connection.front.logs.last(program.as_str()).await;
+        }
         let headers = &self.parts.headers;
-        let mut response = responses::not_ready(&site.app, &state, Audience::of(headers));
+        let mut response = responses::not_ready(&absent, Audience::of(headers));
         // Cloudflare puts a page of its own in the place of an answer of 500 upwards. Only who is
         // trusted can say that it is in between.
         if self.connection.tunnelled && headers.contains_key("cf-ray") {

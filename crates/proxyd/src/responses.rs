@@ -1,7 +1,7 @@
 //! Every answer that proxyd gives by itself. The one place that turns a refusal or a failure into
 //! a status, headers and a body.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -175,19 +175,44 @@ pub(crate) fn redirect(code: StatusCode, location: &str) -> Response<Body> {
     response
 }
 
-/// The app does not answer. `state` says what is known of it.
-pub(crate) fn not_ready(app: &str, state: &str, audience: Audience) -> Response<Body> {
+/// An app that does not answer, and what is known of it.
+pub(crate) struct Absent<'a> {
+    pub(crate) app: &'a str,
+    /// The state of its program, in the words of Supervisor.
+    pub(crate) state: Option<&'static str>,
+    /// The same for people.
+    pub(crate) text: &'a str,
+    /// The last lines of its log, where they say more.
+    pub(crate) log: Arc<Vec<String>>,
+}
+
+/// The app does not answer.
+pub(crate) fn not_ready(absent: &Absent<'_>, audience: Audience) -> Response<Body> {
+    let code = StatusCode::BAD_GATEWAY;
     let mut response = match audience {
         Audience::Person => {
+            let log = absent.log.join("\n");
             let text = NOT_READY
-                .replace("{{app}}", &escape(app))
-                .replace("{{state}}", &escape(state));
-            page(StatusCode::BAD_GATEWAY, text)
+                .replace("{{app}}", &escape(absent.app))
+                .replace("{{state}}", &escape(absent.text))
+                .replace("{{hidden}}", if log.is_empty() { " hidden" } else { "" })
+                .replace("{{log}}", &escape(&log));
+            page(code, text)
         }
-        Audience::Script | Audience::Program => problem(
-            StatusCode::BAD_GATEWAY,
-            &format!("{app} is not ready: {state}"),
-        ),
+        Audience::Script | Audience::Program => {
+            let mut problem = described(
+                code,
+                &format!("{} is not ready: {}", absent.app, absent.text),
+            );
+            problem["app"] = absent.app.into();
+            if let Some(state) = absent.state {
+                problem["state"] = state.into();
+            }
+            if !absent.log.is_empty() {
+                problem["log"] = absent.log.as_slice().into();
+            }
+            content(code, PROBLEM, problem.to_string().into())
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
@@ -232,13 +257,20 @@ pub(crate) fn metrics(text: String) -> Response<Body> {
 
 /// An error as RFC 9457 describes it.
 pub(crate) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
-    let value = serde_json::json!({
+    content(
+        status,
+        PROBLEM,
+        described(status, detail).to_string().into(),
+    )
+}
+
+fn described(status: StatusCode, detail: &str) -> serde_json::Value {
+    serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("error"),
         "status": status.as_u16(),
         "detail": detail,
-    });
-    content(status, "application/problem+json", value.to_string().into())
+    })
 }
 
 fn page(status: StatusCode, text: String) -> Response<Body> {
@@ -290,6 +322,7 @@ fn escape(text: &str) -> String {
 
 /// Marks answers that come from the proxy in place of an app.
 const PLACEHOLDER: HeaderName = HeaderName::from_static("x-portal-placeholder");
+const PROBLEM: &str = "application/problem+json";
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BEARER: &str = "Bearer realm=\"berth\"";
 const LOGIN: &str = include_str!("../pages/login.html");
@@ -328,12 +361,20 @@ mod tests {
             let bytes = body.expect("it is there").unwrap().to_bytes();
             String::from_utf8(bytes.to_vec()).unwrap()
         };
-        let page = not_ready("<b>", "\"x\"", Audience::Person);
+        let absent = Absent {
+            app: "<b>",
+            state: None,
+            text: "\"x\"",
+            log: Arc::new(vec!["<i>".to_owned()]),
+        };
+        let page = not_ready(&absent, Audience::Person);
         assert_eq!(page.headers()[header::CACHE_CONTROL], "no-store");
         assert_eq!(page.headers()["x-portal-placeholder"], "true");
         let page = text(page);
         assert!(
-            page.contains("&lt;b&gt;") && page.contains("&quot;x&quot;"),
+            page.contains("&lt;b&gt;")
+                && page.contains("&quot;x&quot;")
+                && page.contains("<pre id=\"log\">&lt;i&gt;</pre>"),
             "{page}"
         );
         assert!(!page.contains("<script>") && !page.contains("<style"));

@@ -18,4 +18,5 @@ mod state;
 mod streaming;
 mod tls;
 mod tunnelled;
+mod weaknesses;
 mod websocket;

@@ -107,6 +107,29 @@ async fn the_page_tells_what_supervisord_knows_and_its_absence_is_named() {
         page.body
     );
 
+    // What failed shows why, to people and to programs.
+    let mut failed = starting("jupyter");
+    failed.programs[0].state = sup::ProgramState::Fatal.into();
+    sender.send_replace(failed);
+    let page = loop {
+        let page = door.ask(0, "GET /", &headers).await;
+        if page.body.contains("could not be started") {
+            break page;
+        }
+    };
+    assert!(
+        page.body
+            .contains("<pre id=\"log\">Traceback &lt;most recent&gt;\nImportError: x</pre>"),
+        "{}",
+        page.body
+    );
+    let told = door.ask(0, "GET /", &headers[..1]).await;
+    let told: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!(
+        (&told["app"], &told["state"], &told["log"][1]),
+        (&"A".into(), &"FATAL".into(), &"ImportError: x".into())
+    );
+
     fake.stop().request();
     drop(sender);
     door.wait(missed).await;
@@ -221,7 +244,10 @@ impl server::SupervisorService for Supervisor {
     async fn reexec(&self, _: Request<sup::ReexecRequest>) -> Answer<sup::ReexecResponse> {
         not_here()
     }
-    async fn tail_log(&self, _: Request<sup::TailLogRequest>) -> Answer<Self::TailLogStream> {
-        not_here()
+    async fn tail_log(&self, asked: Request<sup::TailLogRequest>) -> Answer<Self::TailLogStream> {
+        assert_eq!(asked.into_inner().name, "jupyter");
+        let data = b"Traceback <most recent>\n\nImportError: x\n".to_vec();
+        let lines = tokio_stream::once(Ok(sup::TailLogResponse { data }));
+        Ok(Response::new(Box::pin(lines)))
     }
 }
