@@ -72,6 +72,29 @@ pub(crate) struct Record {
     holds: bool,
 }
 
+/// What a group showed.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) rows: Vec<Row>,
+    /// The measurements that could not be made: they have no rows.
+    pub(crate) failures: Vec<anyhow::Error>,
+}
+
+impl From<anyhow::Result<Vec<Row>>> for Found {
+    fn from(result: anyhow::Result<Vec<Row>>) -> Self {
+        match result {
+            Ok(rows) => Self {
+                rows,
+                ..Self::default()
+            },
+            Err(error) => Self {
+                failures: vec![error],
+                ..Self::default()
+            },
+        }
+    }
+}
+
 impl Group {
     pub(crate) const ALL: [Self; 7] = [
         Self::Boot,
