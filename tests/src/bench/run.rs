@@ -9,6 +9,7 @@ mod machine;
 mod memory;
 mod peer;
 mod processes;
+mod proxy;
 mod report;
 mod row;
 mod sample;
@@ -90,7 +91,8 @@ fn measure(group: Group, options: &Options, checkout: &Checkout) -> Found {
     match group {
         Group::Boot => boot::measure(options, checkout).into(),
         Group::Supervisor => supervisor::measure(options, checkout).into(),
-        Group::Proxy | Group::Sync | Group::Tunnel | Group::Gpu | Group::Portal => Found::default(),
+        Group::Proxy => proxy::measure(options, checkout),
+        Group::Sync | Group::Tunnel | Group::Gpu | Group::Portal => Found::default(),
     }
 }
 
