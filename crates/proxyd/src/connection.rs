@@ -378,7 +378,7 @@ fn https_instead(connection: &Connection, request: &Request<Incoming>) -> Respon
     response
 }
 
-fn builder() -> http1::Builder {
+pub(crate) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -401,9 +401,9 @@ fn tune(stream: &TcpStream) {
 
 /// A stream whose received bytes pass the framing scanner.
 #[derive(Debug)]
-struct Scanned<S> {
-    stream: S,
-    framing: Framing,
+pub(crate) struct Scanned<S> {
+    pub(crate) stream: S,
+    pub(crate) framing: Framing,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Scanned<S> {

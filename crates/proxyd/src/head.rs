@@ -42,6 +42,7 @@ pub(crate) fn check<'a>(parts: &'a Parts, local: &'a str) -> Result<Head<'a>, Re
     method(parts)?;
     let authority = authority(&parts.uri, &parts.headers, parts.version, local)?;
     expectation(&parts.headers)?;
+    one_authorization(&parts.headers)?;
     encoding(&parts.headers)?;
     let kind = kind(parts)?;
     Ok(Head {
@@ -127,6 +128,17 @@ fn expectation(headers: &HeaderMap) -> Result<(), Rejection> {
             StatusCode::EXPECTATION_FAILED,
             "only the expectation 100-continue is met",
         ))
+    }
+}
+
+/// RFC 9110, section 5.3: it is no list. Of two, we would look at one and the app at the other.
+fn one_authorization(headers: &HeaderMap) -> Result<(), Rejection> {
+    match headers.get_all(header::AUTHORIZATION).iter().nth(1) {
+        None => Ok(()),
+        Some(_) => Err(reject(
+            StatusCode::BAD_REQUEST,
+            "more than one Authorization header",
+        )),
     }
 }
 

@@ -27,6 +27,8 @@ mod feeds;
 mod files;
 mod forward;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gate;
 mod head;
 mod metrics;

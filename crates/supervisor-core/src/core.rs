@@ -306,7 +306,11 @@ impl Core {
             if waiting.state() != StateName::Waiting {
                 continue;
             }
-            for condition in Register::conditions(waiting, &id) {
+            let mut conditions = Register::conditions(waiting, &id);
+            // What holds no longer comes first: of two conditions on one program, such as exited and
+            // started, both would seem to hold in between.
+            conditions.sort_by_key(|condition| standing.satisfies(*condition));
+            for condition in conditions {
                 let blocked = !standing.satisfies(condition);
                 let program = id.clone();
                 let blocker = Blocker::Dependency { program, condition };

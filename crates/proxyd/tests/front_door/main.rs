@@ -10,6 +10,7 @@ mod conformance;
 mod http2;
 mod limits;
 mod login;
+mod malformed;
 mod readiness;
 mod requests;
 mod rules;

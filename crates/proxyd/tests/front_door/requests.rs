@@ -169,6 +169,13 @@ fn refused() -> Vec<(u16, String)> {
         (400, "GET / HTTP/1.1", "", ""),
         (400, "GET / HTTP/1.1", "Host: a\r\nHost: a\r\n", ""),
         (400, "GET / HTTP/1.1", "Host: a b\r\n", ""),
+        // Beside the one that every request here has.
+        (
+            400,
+            "GET / HTTP/1.1",
+            "Host: a\r\nAuthorization: Basic x\r\n",
+            "",
+        ),
         (400, "GET / HTTP/1.1", "Host: a@b\r\n", ""),
         (400, "GET http://b/ HTTP/1.1", "Host: a\r\n", ""),
         (400, "GET /#x HTTP/1.1", "Host: a\r\n", ""),
