@@ -58,6 +58,7 @@ fuzz:
 
 ## make bench            measures against the peers; ONLY=boot|supervisor|proxy|sync|tunnel|gpu|portal
 bench: build venv
+	@tools/packages.sh nginx haproxy wrk nghttp2-client
 	@$(CARGO) run --release --locked --quiet -p e2e --bin bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 ## make web              rebuilds the portal's page into crates/portald/web/dist

@@ -115,7 +115,7 @@ fn rows(ours: &[Boot], peer: &[Boot], versions: &Versions) -> anyhow::Result<Vec
         group: Group::Boot,
         name: "PID 1 to authenticated 200 from the portal",
         unit: "ms",
-        ours: answered.clone(),
+        ours: answered.clone().into(),
         peer: Some(peer),
         goal: Goal::AtMost(300.0),
     };
@@ -123,7 +123,7 @@ fn rows(ours: &[Boot], peer: &[Boot], versions: &Versions) -> anyhow::Result<Vec
         group: Group::Boot,
         name: "infrastructure memory, idle",
         unit: "MiB",
-        ours: memory.clone(),
+        ours: memory.clone().into(),
         peer: Some(peer),
         goal: Goal::AtMost(40.0),
     };

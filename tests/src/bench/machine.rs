@@ -4,9 +4,13 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use nix::unistd::Pid;
 use testkit::Checkout;
+
+use super::processes;
 
 /// The facts printed above every table.
 #[derive(Debug)]
@@ -69,6 +73,41 @@ impl fmt::Display for Machine {
 pub(crate) fn load_average() -> anyhow::Result<String> {
     let text = fs::read_to_string("/proc/loadavg").context("read /proc/loadavg")?;
     Ok(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
+/// What others do on the machine meanwhile: figures are worth less the more that is.
+#[derive(Debug)]
+pub(crate) struct Others {
+    began: Instant,
+    busy: Duration,
+    own: Duration,
+}
+
+impl Others {
+    /// Looks from here on.
+    ///
+    /// # Errors
+    /// When the kernel does not show who uses the processors.
+    pub(crate) fn watch() -> anyhow::Result<Self> {
+        Ok(Self {
+            began: Instant::now(),
+            busy: processes::busy_time()?,
+            own: processes::processor_time(Pid::this())?,
+        })
+    }
+
+    /// The share of all processors that neither was idle nor went to this process and those it
+    /// started, in percent.
+    ///
+    /// # Errors
+    /// As [`Self::watch`].
+    pub(crate) fn share(&self) -> anyhow::Result<f64> {
+        let busy = processes::busy_time()?.saturating_sub(self.busy);
+        let own = processes::processor_time(Pid::this())?.saturating_sub(self.own);
+        let cores = u32::try_from(std::thread::available_parallelism()?.get())?;
+        let all = self.began.elapsed() * cores;
+        Ok(busy.saturating_sub(own).as_secs_f64() / all.as_secs_f64() * 100.0)
+    }
 }
 
 fn field(file: &str, name: &str) -> anyhow::Result<String> {

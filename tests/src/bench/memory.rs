@@ -1,7 +1,8 @@
 //! How much memory a stack's own processes use: the sum of their proportional set sizes.
 //!
 //! A page that several processes share counts once in all. Everything in the sandbox counts,
-//! unless a program that is not infrastructure started it.
+//! unless a program that is not infrastructure started it. Of a program without a sandbox, it and
+//! its descendants count.
 
 use std::fmt;
 use std::fs;
@@ -55,6 +56,19 @@ impl fmt::Display for Footprint {
             .collect();
         f.write_str(&each.join(", "))
     }
+}
+
+/// The proportional set sizes of a process and all that descend from it, in MiB.
+///
+/// # Errors
+/// When the sizes cannot be read.
+pub(crate) fn of_tree(root: Pid) -> anyhow::Result<f64> {
+    let mut sum = proportional_size(root)?
+        .with_context(|| format!("process {root} has no size; reading it needs root"))?;
+    for pid in processes::tree(root)?.into_iter().skip(1) {
+        sum += proportional_size(pid)?.unwrap_or(0.0);
+    }
+    Ok(sum)
 }
 
 /// The proportional set size in MiB; none for a process that is ending.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::machine::Machine;
 use super::row::{Peer, Record, Row};
-use super::sample::figure;
+use super::sample::{Sample, figure};
 
 /// The rows of a run in the order they were measured.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Report {
         let width = |column: usize| {
             lines
                 .iter()
-                .map(|line| line[column].len())
+                .map(|line| line[column].chars().count())
                 .max()
                 .unwrap_or(0)
         };
@@ -68,7 +68,7 @@ impl Report {
                 "group": row.group,
                 "name": row.name,
                 "unit": row.unit,
-                "ours": row.ours.values(),
+                "ours": row.ours.sample().map(Sample::values),
                 "peer": peer,
             })
         };
@@ -105,12 +105,7 @@ fn cells(row: &Row) -> [String; COLUMNS] {
         row.peer_version().unwrap_or_else(dash),
         row.ratio().map_or_else(dash, figure),
         row.goal_text(),
-        if row.holds() {
-            "holds"
-        } else {
-            "DOES NOT HOLD"
-        }
-        .to_owned(),
+        row.result().to_owned(),
     ]
 }
 
@@ -139,7 +134,6 @@ const HEADINGS: [&str; COLUMNS] = [
 #[cfg(test)]
 mod tests {
     use super::super::row::{Goal, Group};
-    use super::super::sample::Sample;
     use super::*;
 
     #[test]
@@ -167,7 +161,7 @@ mod tests {
             group: Group::Boot,
             name: "time to the portal",
             unit: "ms",
-            ours: Sample::new(vec![1.0, 2.0, 3.0]).unwrap(),
+            ours: Sample::new(vec![1.0, 2.0, 3.0]).unwrap().into(),
             peer,
             goal: Goal::AtMost(300.0),
         }

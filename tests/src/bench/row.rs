@@ -36,12 +36,26 @@ pub(crate) enum Peer {
     },
 }
 
+/// What ours showed.
+#[derive(Debug, Clone)]
+pub(crate) enum Ours {
+    Measured(Sample),
+    /// It cannot do yet what the row is about.
+    NotServed,
+}
+
 /// What was promised about a figure of ours, in the row's unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
     AtMost(f64),
     /// No more than the peer.
     AtMostPeer,
+    /// No more than the peer's figure times this.
+    AtMostTimesPeer(f64),
+    /// No less than the peer's figure times this.
+    AtLeastTimesPeer(f64),
+    /// Nothing: the figure is there to be seen.
+    Unstated,
 }
 
 /// One measured figure with its comparison.
@@ -50,7 +64,7 @@ pub(crate) struct Row {
     pub(crate) group: Group,
     pub(crate) name: &'static str,
     pub(crate) unit: &'static str,
-    pub(crate) ours: Sample,
+    pub(crate) ours: Ours,
     /// None: the goal is absolute.
     pub(crate) peer: Option<Peer>,
     pub(crate) goal: Goal,
@@ -62,7 +76,7 @@ pub(crate) struct Record {
     group: Group,
     name: &'static str,
     unit: &'static str,
-    ours: f64,
+    ours: Option<f64>,
     peer: Option<f64>,
     peer_kind: &'static str,
     peer_program: Option<String>,
@@ -70,6 +84,29 @@ pub(crate) struct Record {
     ratio: Option<f64>,
     goal: String,
     holds: bool,
+}
+
+/// What a group showed.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) rows: Vec<Row>,
+    /// The measurements that could not be made: they have no rows.
+    pub(crate) failures: Vec<anyhow::Error>,
+}
+
+impl From<anyhow::Result<Vec<Row>>> for Found {
+    fn from(result: anyhow::Result<Vec<Row>>) -> Self {
+        match result {
+            Ok(rows) => Self {
+                rows,
+                ..Self::default()
+            },
+            Err(error) => Self {
+                failures: vec![error],
+                ..Self::default()
+            },
+        }
+    }
 }
 
 impl Group {
@@ -123,10 +160,41 @@ impl Peer {
 }
 
 impl Goal {
-    fn holds(self, ours: &Sample, peer: Option<&Peer>) -> bool {
+    fn holds(self, ours: f64, peer: Option<f64>) -> bool {
         match self {
-            Self::AtMost(limit) => ours.median() <= limit,
-            Self::AtMostPeer => peer.is_some_and(|peer| ours.median() <= peer.value()),
+            Self::AtMost(limit) => ours <= limit,
+            Self::AtMostPeer => peer.is_some_and(|peer| ours <= peer),
+            Self::AtMostTimesPeer(factor) => peer.is_some_and(|peer| ours <= peer * factor),
+            Self::AtLeastTimesPeer(factor) => peer.is_some_and(|peer| ours >= peer * factor),
+            Self::Unstated => true,
+        }
+    }
+}
+
+impl Ours {
+    pub(crate) fn median(&self) -> Option<f64> {
+        self.sample().map(Sample::median)
+    }
+
+    pub(crate) fn sample(&self) -> Option<&Sample> {
+        match self {
+            Self::Measured(sample) => Some(sample),
+            Self::NotServed => None,
+        }
+    }
+}
+
+impl From<Sample> for Ours {
+    fn from(sample: Sample) -> Self {
+        Self::Measured(sample)
+    }
+}
+
+impl fmt::Display for Ours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measured(sample) => sample.fmt(f),
+            Self::NotServed => f.write_str("not served"),
         }
     }
 }
@@ -150,11 +218,26 @@ impl Row {
 
     pub(crate) fn ratio(&self) -> Option<f64> {
         let peer = self.peer.as_ref()?.value();
-        (peer > 0.0).then(|| self.ours.median() / peer)
+        let ours = self.ours.median()?;
+        (peer > 0.0).then(|| ours / peer)
     }
 
+    /// What is not served holds no goal, not even one that was never stated.
     pub(crate) fn holds(&self) -> bool {
-        self.goal.holds(&self.ours, self.peer.as_ref())
+        let peer = self.peer.as_ref().map(Peer::value);
+        self.ours
+            .median()
+            .is_some_and(|ours| self.goal.holds(ours, peer))
+    }
+
+    /// The last word of a line.
+    pub(crate) fn result(&self) -> &'static str {
+        match (&self.ours, self.goal) {
+            (Ours::NotServed, _) => "NOT SERVED",
+            (Ours::Measured(_), Goal::Unstated) => "-",
+            (Ours::Measured(_), _) if self.holds() => "holds",
+            (Ours::Measured(_), _) => "DOES NOT HOLD",
+        }
     }
 
     /// The goal in words that need no other column.
@@ -162,6 +245,9 @@ impl Row {
         match self.goal {
             Goal::AtMost(limit) => format!("<= {limit} {}", self.unit),
             Goal::AtMostPeer => "<= peer".to_owned(),
+            Goal::AtMostTimesPeer(factor) => format!("<= {factor} x peer"),
+            Goal::AtLeastTimesPeer(factor) => format!(">= {factor} x peer"),
+            Goal::Unstated => "none".to_owned(),
         }
     }
 
@@ -170,7 +256,7 @@ impl Row {
             group: self.group,
             name: self.name,
             unit: self.unit,
-            ours: rounded(self.ours.median()),
+            ours: self.ours.median().map(rounded),
             peer: self.peer.as_ref().map(|peer| rounded(peer.value())),
             peer_kind: self.peer_kind(),
             peer_program: self.peer_program(),
@@ -228,6 +314,44 @@ mod tests {
     }
 
     #[test]
+    fn a_goal_may_be_a_share_of_the_peer() {
+        let peer = || {
+            Some(Peer::Recorded {
+                value: 10.0,
+                program: "image",
+                version: "1",
+            })
+        };
+        for (ours, goal, holds, text) in [
+            (11.0, Goal::AtMostTimesPeer(1.15), true, "<= 1.15 x peer"),
+            (12.0, Goal::AtMostTimesPeer(1.15), false, "<= 1.15 x peer"),
+            (8.6, Goal::AtLeastTimesPeer(0.85), true, ">= 0.85 x peer"),
+            (8.4, Goal::AtLeastTimesPeer(0.85), false, ">= 0.85 x peer"),
+            (99.0, Goal::Unstated, true, "none"),
+        ] {
+            let row = Row {
+                goal,
+                ..row(ours, peer())
+            };
+            assert_eq!((row.holds(), row.goal_text().as_str()), (holds, text));
+        }
+    }
+
+    #[test]
+    fn what_is_not_served_has_no_figure_and_holds_nothing() {
+        for goal in [Goal::AtMost(1.0), Goal::Unstated] {
+            let row = Row {
+                ours: Ours::NotServed,
+                goal,
+                ..row(0.0, None)
+            };
+            assert_eq!((row.holds(), row.result()), (false, "NOT SERVED"));
+            let record = serde_json::to_value(row.record()).unwrap();
+            assert_eq!(record["ours"], serde_json::Value::Null);
+        }
+    }
+
+    #[test]
     fn a_row_without_peer_has_no_ratio() {
         let record = serde_json::to_value(row(300.0, None).record()).unwrap();
         assert_eq!(record["ratio"], serde_json::Value::Null);
@@ -241,7 +365,7 @@ mod tests {
             group: Group::Boot,
             name: "a figure",
             unit: "ms",
-            ours: Sample::new(vec![ours]).unwrap(),
+            ours: Sample::new(vec![ours]).unwrap().into(),
             peer,
             goal: Goal::AtMost(300.0),
         }

@@ -9,6 +9,7 @@ mod machine;
 mod memory;
 mod peer;
 mod processes;
+mod proxy;
 mod report;
 mod row;
 mod sample;
@@ -23,7 +24,7 @@ use testkit::Checkout;
 
 use machine::Machine;
 use report::Report;
-use row::{Group, Row};
+use row::{Found, Group};
 
 /// Measures Berth beside what it replaces; writes target/bench/results.json.
 #[derive(Debug, clap::Parser)]
@@ -45,7 +46,7 @@ pub(crate) struct Options {
 pub(crate) enum Outcome {
     /// Every measurement was made.
     Measured,
-    /// At least one group could not be measured.
+    /// At least one measurement could not be made.
     Incomplete,
 }
 
@@ -63,14 +64,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Outcome> {
         if options.only.is_some_and(|only| only != group) {
             continue;
         }
-        match measure(group, options, &checkout) {
-            Ok(rows) if rows.is_empty() => say(&format!("{group}: no rows yet"))?,
-            Ok(rows) => report.rows.extend(rows),
-            Err(error) => {
-                outcome = Outcome::Incomplete;
-                say(&format!("{group}: measurement failed: {error:#}"))?;
-            }
+        let found = measure(group, options, &checkout);
+        if found.rows.is_empty() && found.failures.is_empty() {
+            say(&format!("{group}: no rows yet"))?;
         }
+        for failure in &found.failures {
+            outcome = Outcome::Incomplete;
+            say(&format!("{group}: measurement failed: {failure:#}"))?;
+        }
+        report.rows.extend(found.rows);
     }
     if !report.rows.is_empty() {
         say(&format!("\n{}", report.table()))?;
@@ -85,11 +87,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-fn measure(group: Group, options: &Options, checkout: &Checkout) -> anyhow::Result<Vec<Row>> {
+fn measure(group: Group, options: &Options, checkout: &Checkout) -> Found {
     match group {
-        Group::Boot => boot::measure(options, checkout),
-        Group::Supervisor => supervisor::measure(options, checkout),
-        Group::Proxy | Group::Sync | Group::Tunnel | Group::Gpu | Group::Portal => Ok(Vec::new()),
+        Group::Boot => boot::measure(options, checkout).into(),
+        Group::Supervisor => supervisor::measure(options, checkout).into(),
+        Group::Proxy => proxy::measure(options, checkout),
+        Group::Sync | Group::Tunnel | Group::Gpu | Group::Portal => Found::default(),
     }
 }
 

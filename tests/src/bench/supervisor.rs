@@ -65,7 +65,7 @@ fn rows_of(
         group: Group::Supervisor,
         name: figure.name,
         unit: figure.unit,
-        ours: ours.clone(),
+        ours: ours.clone().into(),
         peer: Some(peer),
         goal: figure.goal,
     };
