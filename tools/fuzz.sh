@@ -48,7 +48,7 @@ if [[ ${MINIMISE-} ]]; then
     cargo_fuzz run "$target" "$smallest" "$corpus" "$learnt" -- "${limits[@]}" \
         -merge=1 -use_counters=0 >>"$log" 2>&1
     # Findings are named by hand and stay; others are named by their sums.
-    find "$corpus" -type f | grep -E '/[0-9a-f]{40}$' | xargs -r rm
+    find "$corpus" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
     find "$corpus" -type f -exec sha1sum {} + | while read -r sum _; do rm -f "$smallest/$sum"; done
     cp "$smallest"/* "$corpus"
     echo "$corpus: $(find "$corpus" -type f | wc -l) inputs"
