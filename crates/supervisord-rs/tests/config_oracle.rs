@@ -70,17 +70,13 @@ fn directory() -> PathBuf {
 }
 
 fn theirs(files: &[PathBuf]) -> Value {
-    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv-test"),
-        PathBuf::from,
-    );
-    let output = Command::new(venv.join("bin/python"))
+    let output = Command::new(testkit::venv_program("python"))
         .arg(directory().join("oracle.py"))
         .args(files)
         .env_clear()
         .envs(environment())
         .output()
-        .expect("python runs; `make venv` installs it");
+        .expect("python runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     serde_json::from_slice(&output.stdout).expect("the oracle prints JSON")

@@ -14,10 +14,9 @@ use std::{
 use oracle::{
     Which,
     server::{PATIENCE, Server, Setup},
-    venv,
 };
 use serde_json::{Value, json};
-use testkit::wait_for;
+use testkit::{venv_program, wait_for};
 
 #[test]
 fn a_conversation_begins_with_the_status_and_ends_with_the_input() {
@@ -359,7 +358,7 @@ struct Stage {
 impl Stage {
     /// Plays a scene: what is typed, and what must be seen.
     fn play(&self, line: &str, steps: Value) {
-        let mut player = Command::new(venv("python"))
+        let mut player = Command::new(venv_program("python"))
             .arg(concat!(
                 env!("CARGO_MANIFEST_DIR"),
                 "/tests/differential/terminal.py"

@@ -9,8 +9,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use support::{PATIENCE, Supervisor, ours, stock};
-use testkit::wait_for;
+use support::{PATIENCE, Supervisor, ours};
+use testkit::{venv_program, wait_for};
 
 #[test]
 fn a_stock_listener_hears_of_every_state_in_order() {
@@ -67,7 +67,7 @@ fn a_client_s_message_and_groups_that_come_and_go_are_events() {
          None, None, 'unix://{}'))\nassert p.supervisor.sendRemoteCommEvent('hello', 'wörld')\n",
         url.display()
     );
-    let python = stock("python");
+    let python = venv_program("python");
     assert!(
         Command::new(python)
             .args(["-c", &call])
@@ -128,7 +128,7 @@ fn listening(events: &str, programs: &str) -> Supervisor {
     let listener = format!(
         "[eventlistener:listener]\ncommand={} -u {}/tests/listener.py %(here)s/heard\n\
          events={events}\nstartsecs=0\nstderr_logfile=%(here)s/listener.err\n",
-        stock("python").display(),
+        venv_program("python").display(),
         env!("CARGO_MANIFEST_DIR"),
     );
     let supervisor = Supervisor::start(ours("supervisord"), &(listener + programs));

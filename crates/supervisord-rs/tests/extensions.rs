@@ -1,6 +1,5 @@
 //! Keys of our own: dependencies, readiness, liveness, conditions, restarts, limits.
 
-#[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod support;
 
 use std::{

@@ -17,8 +17,8 @@ use nix::{
     unistd::Pid,
 };
 use place::{Place, end};
-use support::{PATIENCE, ours, stock};
-use testkit::{free_port, wait_for};
+use support::{PATIENCE, ours};
+use testkit::{free_port, venv_program, wait_for};
 
 const PROGRAM: &str = "[program:a]\ncommand=sleep 1000\nstartsecs=0\n\
                        [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=\
@@ -62,7 +62,7 @@ fn status(mut stream: impl std::io::Read + std::io::Write) -> String {
 
 #[test]
 fn a_reload_opens_the_log_and_the_servers_of_the_new_configuration() {
-    let programs = [stock("supervisord"), ours("supervisord").to_owned()];
+    let programs = [venv_program("supervisord"), ours("supervisord").to_owned()];
     let [original, ours] = programs.map(|program| {
         let ports = [free_port(), free_port()];
         let place = Place::new(program, &before(ports[0]));

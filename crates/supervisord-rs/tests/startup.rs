@@ -1,6 +1,6 @@
 //! How supervisord starts, beside the original: limits, environment, background, log.
 
-#[expect(dead_code, reason = "only the path of the original is needed")]
+#[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod support;
 
 #[path = "startup/place.rs"]

@@ -3,13 +3,14 @@
 #[path = "startup/place.rs"]
 #[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod place;
-#[expect(dead_code, reason = "only the path of the original is needed")]
+#[expect(dead_code, reason = "not every test binary uses every part of it")]
 mod support;
 
 use std::os::unix::net::UnixDatagram;
 
 use place::{Place, end};
-use support::{PATIENCE, ours, stock};
+use support::{PATIENCE, ours};
+use testkit::venv_program;
 
 /// A machine of its own as far as `/dev/log` goes, which is the socket in the directory.
 const OWN_DEV: &str = "mkdir dev
@@ -29,7 +30,7 @@ const CONFIG: &str = "[supervisord]\nnodaemon=true\nuser=root\nlogfile=syslog\np
 
 #[test]
 fn the_main_log_and_programs_reach_the_syslog_daemon_as_from_the_original() {
-    let programs = [stock("supervisord"), ours("supervisord").to_owned()];
+    let programs = [venv_program("supervisord"), ours("supervisord").to_owned()];
     let [original, ours] = programs.map(|program| {
         let place = Place::new(program, CONFIG);
         let daemon = UnixDatagram::bind(place.path("log")).expect("a socket");

@@ -21,14 +21,14 @@ use oracle::{
     ctl::Ctl,
     server::{Server, Setup},
     steps::aside,
-    venv,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
+use testkit::venv_program;
 
-#[path = "differential/traces.rs"]
+#[path = "differential/traces/mod.rs"]
 mod traces;
-use traces::{SCENARIOS, Scenario};
+use traces::{Scenario, scenarios};
 
 /// Files, by their masked paths.
 type Files = BTreeMap<String, Value>;
@@ -47,12 +47,12 @@ fn the_same_events_are_told_and_the_same_files_written() {
             };
             (begin(Which::Original), begin(Which::Ours))
         };
-        let begun: Vec<_> = SCENARIOS.iter().map(both).collect();
+        let begun: Vec<_> = scenarios().map(both).collect();
         let end = |handle: ScopedJoinHandle<'_, _>| handle.join().expect("what was left");
         let ended = |(theirs, ours)| (end(theirs), end(ours));
         begun.into_iter().map(ended).collect()
     });
-    for (scenario, (theirs, ours)) in SCENARIOS.iter().zip(left) {
+    for (scenario, (theirs, ours)) in scenarios().zip(left) {
         for ((when, theirs), (_, ours)) in theirs.iter().zip(&ours) {
             let mut names: Vec<_> = theirs.keys().chain(ours.keys()).collect();
             names.sort();
@@ -73,7 +73,7 @@ fn left(which: Which, scenario: &Scenario) -> Vec<(String, Files)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
     let recorder = format!(
         "{} {}",
-        venv("python").display(),
+        venv_program("python").display(),
         directory.join("recorder.py").display()
     );
     let known = |text: &str| text.replace("{RECORDER}", &recorder);

@@ -5,7 +5,8 @@ mod oracle;
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use oracle::{Which, venv};
+use oracle::Which;
+use testkit::venv_program;
 
 /// A /tmp in which everything that is in the machine's own can be seen, this checkout too.
 const OWN_TMP: &str = "mount -t tmpfs tmpfs /mnt
@@ -41,7 +42,7 @@ fn run(arguments: &[&str]) -> Outcomes {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upstream/run.py");
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-ec", OWN_TMP, "sh"])
-        .arg(venv("python"))
+        .arg(venv_program("python"))
         .arg(script)
         .args(arguments)
         .output()

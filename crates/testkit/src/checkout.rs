@@ -40,6 +40,14 @@ impl Checkout {
         self.top.join("target")
     }
 
+    /// The Python environment of the programs that judge ours (`tests/requirements.txt`), or what
+    /// `BERTH_TEST_VENV` names.
+    #[must_use]
+    pub fn venv(&self) -> PathBuf {
+        let named = std::env::var_os("BERTH_TEST_VENV");
+        named.map_or_else(|| self.target().join("venv-test"), PathBuf::from)
+    }
+
     /// The default directory of sandbox states.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
@@ -61,6 +69,17 @@ impl Checkout {
             self.top.join("target/debug")
         }
     }
+}
+
+/// A program of the Python environment that the tests need.
+///
+/// # Panics
+/// When it is not there; the message says how to get it.
+pub fn venv_program(name: &str) -> PathBuf {
+    let path = Checkout::find().venv().join("bin").join(name);
+    let shown = path.display();
+    assert!(path.exists(), "{shown} is missing; run `make venv`");
+    path
 }
 
 /// The path of a program of this crate (`berth-sandbox` or `actor`).

@@ -11,6 +11,6 @@ mod sandbox;
 pub mod tool;
 mod wait;
 
-pub use checkout::{Checkout, program};
+pub use checkout::{Checkout, program, venv_program};
 pub use sandbox::{Builder, Output, Sandbox};
 pub use wait::{Probed, free_port, wait_for};

@@ -17,9 +17,9 @@ impl Venv {
     /// # Errors
     /// When it has not been created; the message says how to.
     pub(crate) fn find(checkout: &Checkout) -> anyhow::Result<Self> {
-        let dir = std::env::var_os("BERTH_TEST_VENV")
-            .map_or_else(|| checkout.top().join("target/venv-test"), PathBuf::from);
-        let venv = Self { dir };
+        let venv = Self {
+            dir: checkout.venv(),
+        };
         for program in ["python3", "supervisord", "caddy", "uvicorn"] {
             ensure!(
                 venv.program(program).exists(),

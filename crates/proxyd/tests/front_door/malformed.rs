@@ -1,7 +1,5 @@
 //! Frames of HTTP/2 that no client sends, from a client that does.
 
-use std::path::PathBuf;
-
 use tokio::process::Command;
 
 use crate::{
@@ -14,7 +12,7 @@ async fn every_malformed_frame_costs_its_stream_or_its_connection_rfc_9113() {
     let mut backend = Backend::echo().await;
     let door = Plan::new().app("A", backend.port).start().await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/front_door/malformed.py");
-    let output = Command::new(python())
+    let output = Command::new(testkit::venv_program("python"))
         .arg(script)
         .args([door.address.to_string(), door.ports[0].to_string()])
         .arg(door.dir.path().join("instance.crt"))
@@ -67,24 +65,4 @@ fn expected(case: &str) -> &'static [&'static str] {
         ],
         _ => &["GOAWAY PROTOCOL_ERROR"],
     }
-}
-
-/// The Python of the tests' environment.
-fn python() -> PathBuf {
-    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
-        || {
-            PathBuf::from(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../target/venv-test"
-            ))
-        },
-        PathBuf::from,
-    );
-    let python = venv.join("bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing; run `make venv`",
-        python.display()
-    );
-    python
 }

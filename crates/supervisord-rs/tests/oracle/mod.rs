@@ -14,6 +14,7 @@ use std::{
 };
 
 use serde_json::Value;
+use testkit::venv_program;
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,26 +27,11 @@ impl Which {
     /// The path of one of its programs.
     pub(crate) fn program(self, name: &str) -> PathBuf {
         match (self, name) {
-            (Self::Original, name) => venv(name),
+            (Self::Original, name) => venv_program(name),
             (Self::Ours, "supervisord") => env!("CARGO_BIN_EXE_supervisord").into(),
             (Self::Ours, _) => env!("CARGO_BIN_EXE_supervisorctl").into(),
         }
     }
-}
-
-/// A program of the Python environment the original is installed in.
-pub(crate) fn venv(name: &str) -> PathBuf {
-    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv-test"),
-        PathBuf::from,
-    );
-    let path = venv.join("bin").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing; run `make venv`",
-        path.display()
-    );
-    path
 }
 
 /// A Python program of tests/differential that answers a line with a line. It ends on drop.
@@ -59,7 +45,7 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
-        let mut child = Command::new(venv("python"))
+        let mut child = Command::new(venv_program("python"))
             .arg(directory.join(name))
             .args(arguments)
             .stdin(Stdio::piped())

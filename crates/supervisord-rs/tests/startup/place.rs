@@ -11,9 +11,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use testkit::wait_for;
+use testkit::{venv_program, wait_for};
 
-use crate::support::{PATIENCE, ours, stock};
+use crate::support::{PATIENCE, ours};
 
 /// A directory with a configuration, for one of the two programs.
 pub(crate) struct Place {
@@ -34,7 +34,7 @@ impl Place {
 
     /// The same for the original and for ours.
     pub(crate) fn both(config: &str) -> [Self; 2] {
-        [stock("supervisord"), ours("supervisord").to_owned()].map(|program| {
+        [venv_program("supervisord"), ours("supervisord").to_owned()].map(|program| {
             let base = "[unix_http_server]\nfile={D}/s.sock\n[supervisord]\nlogfile={D}/main.log\n\
                         pidfile={D}/s.pid\nchildlogdir={D}\n";
             Self::new(program, &format!("{base}{config}"))

@@ -167,18 +167,3 @@ pub(crate) fn ours(name: &str) -> &'static Path {
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
-
-/// A program of the original's environment.
-pub(crate) fn stock(name: &str) -> PathBuf {
-    let venv = std::env::var_os("BERTH_TEST_VENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv-test"),
-        PathBuf::from,
-    );
-    let path = venv.join("bin").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing; run `make venv`",
-        path.display()
-    );
-    path
-}
