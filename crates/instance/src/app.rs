@@ -45,7 +45,7 @@ pub struct App {
 pub enum AppAccess {
     /// Everybody.
     Public,
-    /// Who has a credential of the instance, or a share link of the app.
+    /// Who has a credential of the instance.
     Token,
 }
 

@@ -13,9 +13,8 @@
 //!
 //! `program` is ours and optional, and so are `access` (`public` or `token`, where the app's differs
 //! from the instance's) and `compression: false`; files written for the original portal have none of
-//! them. People edit the
-//! file by hand, so each app is read by itself and a mistake costs one app. A file without apps
-//! counts as absent, as it always did.
+//! them. People edit the file by hand, so each app is read by itself and a mistake costs one app. A
+//! file without apps counts as absent, as it always did.
 
 use std::{
     collections::BTreeMap,

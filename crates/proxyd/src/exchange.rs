@@ -345,11 +345,7 @@ fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<
     match refusal {
         Refusal::Wrong => connection.failed(),
         Refusal::Unauthorized => connection.port.counters.refused(),
-        Refusal::TooMany => {
-            connection.port.counters.refused();
-            let wait = connection.wait().unwrap_or_default();
-            return responses::too_many(wait, Audience::of(&parts.headers));
-        }
+        Refusal::TooMany => connection.port.counters.refused(),
         Refusal::CrossOrigin => {}
     }
     // A wrong token is not carried into the page that asks for the right one.
@@ -358,7 +354,15 @@ fn refuse(connection: &Connection, parts: &Parts, refusal: Refusal) -> Response<
         0 => target_of(parts),
         _ => &tokens.without_ours,
     };
-    responses::refused(refusal, Audience::of(&parts.headers), next)
+    let audience = Audience::of(&parts.headers);
+    match refusal {
+        Refusal::TooMany => {
+            responses::too_many(connection.wait().unwrap_or_default(), audience, next)
+        }
+        Refusal::Unauthorized | Refusal::Wrong | Refusal::CrossOrigin => {
+            responses::refused(refusal, audience, next)
+        }
+    }
 }
 
 /// One of our own pages, and whether it may be seen where that matters.
@@ -428,7 +432,7 @@ async fn log_in(
     let credentials = &rules.access.credentials;
     if let Some(wait) = connection.wait() {
         connection.port.counters.refused();
-        return responses::too_many(wait, Audience::Person);
+        return responses::too_many(wait, Audience::Person, local(&next));
     }
     if !credentials.accepts_token(token.trim().as_bytes()) {
         connection.failed();

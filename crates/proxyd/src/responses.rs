@@ -107,12 +107,13 @@ pub(crate) fn refused(refusal: Refusal, audience: Audience, next: &str) -> Respo
     }
 }
 
-/// A client that has tried too many wrong credentials (RFC 6585, section 4).
-pub(crate) fn too_many(wait: Duration, audience: Audience) -> Response<Body> {
+/// A client that has tried too many wrong credentials (RFC 6585, section 4). `next` is where to go
+/// after a login.
+pub(crate) fn too_many(wait: Duration, audience: Audience, next: &str) -> Response<Body> {
     let code = StatusCode::TOO_MANY_REQUESTS;
     let seconds = wait.as_secs() + 1;
     let mut response = match audience {
-        Audience::Person => login(code, "/", Attempt::TooMany),
+        Audience::Person => login(code, next, Attempt::TooMany),
         Audience::Script | Audience::Program => problem(
             code,
             &format!("too many wrong credentials; try again in {seconds} seconds"),

@@ -144,7 +144,7 @@ fn connect(uri: Uri) -> Connecting {
         stream.set_nodelay(true)?;
         Ok(TokioIo::new(Link {
             stream,
-            turn: Turn::default(),
+            turn: Turn::new(),
         }))
     })
 }
@@ -163,11 +163,12 @@ async fn open(host: &str, port: u16) -> io::Result<TcpStream> {
     }
 }
 
-/// What happened on a connection last.
-#[derive(Clone, Debug, Default)]
+/// What happened on a connection last. It begins with [`ASKED`].
+#[derive(Clone, Debug)]
 struct Turn(Arc<AtomicU8>);
 
-// 0: the first request was written, or nothing was.
+/// The first request was written, or nothing was.
+const ASKED: u8 = 0;
 /// Something has come back.
 const ANSWERED: u8 = 1;
 /// Another request was written, and nothing has come back.
@@ -181,6 +182,10 @@ struct Link {
 }
 
 impl Turn {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(ASKED)))
+    }
+
     fn written(&self) {
         let (from, to, order) = (ANSWERED, ASKED_AGAIN, Ordering::Relaxed);
         let _ = self.0.compare_exchange(from, to, order, order);

@@ -61,12 +61,15 @@ async fn one_client_has_half_of_the_connections_at_most_and_gets_room_when_it_le
     kept[0].request("GET /", &host, &[], "").await;
     assert_eq!(kept[0].answer().await.status, 401);
     kept.pop();
-    loop {
-        let mut client = door.connect(0).await;
-        client.request("GET /", &host, &[], "").await;
-        if client.rest_of_answer().await.starts_with("HTTP/1.1 401 ") {
-            break;
+    let room = async {
+        loop {
+            let mut client = door.connect(0).await;
+            client.request("GET /", &host, &[], "").await;
+            if client.rest_of_answer().await.starts_with("HTTP/1.1 401 ") {
+                break;
+            }
         }
-    }
+    };
+    timeout(LIMIT, room).await.expect("room in time");
     door.stop().await;
 }

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     backend::{Backend, closed},
-    door::{Plan, TOKEN},
+    door::{LIMIT, Plan, TOKEN},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,12 +111,16 @@ async fn the_page_tells_what_supervisord_knows_and_its_absence_is_named() {
     let mut failed = starting("jupyter");
     failed.programs[0].state = sup::ProgramState::Fatal.into();
     sender.send_replace(failed);
-    let page = loop {
-        let page = door.ask(0, "GET /", &headers).await;
-        if page.body.contains("could not be started") {
-            break page;
+    let told = async {
+        loop {
+            let page = door.ask(0, "GET /", &headers).await;
+            if page.body.contains("could not be started") {
+                break page;
+            }
         }
     };
+    let told = tokio::time::timeout(LIMIT, told).await;
+    let page = told.expect("the state in time");
     assert!(
         page.body
             .contains("<pre id=\"log\">Traceback &lt;most recent&gt;\nImportError: x</pre>"),

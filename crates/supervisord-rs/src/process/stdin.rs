@@ -81,7 +81,9 @@ impl Stdin {
     pub(super) async fn carry(self) {
         while !self.shared.lock().closed {
             self.shared.changed.notified().await;
-            if Box::pin(self.shared.empty()).await.is_err() {
+            // The end of a process is news, too, and nothing waits for it then.
+            if !self.shared.lock().bytes.is_empty() && Box::pin(self.shared.empty()).await.is_err()
+            {
                 self.close();
             }
         }
